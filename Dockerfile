@@ -1,0 +1,10 @@
+# Astro Runtime for Apache Airflow 3.3; its ONBUILD steps install packages.txt and requirements.txt and copy the project.
+FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
+
+ENV PYTHONPATH=/usr/local/airflow/include \
+    POWERSENSE_PROJECT_ROOT=/usr/local/airflow \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    DO_NOT_TRACK=1
+
+# Cosmos reads the manifest, so that parsing the DAGs needs neither dbt nor ClickHouse.
+RUN dbt parse --no-send-anonymous-usage-stats --project-dir dbt --profiles-dir dbt

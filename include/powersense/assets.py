@@ -1,0 +1,9 @@
+"""The Airflow assets through which DAGs meet; each carries its table's name."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+MEASUREMENTS = Asset(name="measurements", uri="clickhouse://powersense/measurements")
+SCORES = Asset(name="scores", uri="clickhouse://powersense/scores")
+MARTS = Asset(name="marts", uri="clickhouse://powersense_marts/all")

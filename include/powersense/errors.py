@@ -1,0 +1,80 @@
+"""Every error that PowerSense raises on purpose.
+
+PowerSenseError
+├── ConfigurationError            an option, file or manifest of this installation is wrong
+│   └── SourceDeclarationError    a declared source is wrong
+├── WindowError                   a run has no usable time window
+├── WarehouseError
+│   ├── WarehouseUnavailableError the server cannot be reached
+│   └── MigrationError            schema and migration files disagree
+├── SourceError                   an upstream did not give what it promised
+│   ├── SourceUnavailableError    no answer, or a server error, after all retries
+│   ├── RateLimitedError          quota used up
+│   ├── SourceRequestError        it refused our request (4xx)
+│   └── MalformedResponseError    the answer is not what its type says
+│       └── TruncatedExportError  the answer ends early
+└── LocalStackError               the local stack cannot start or keep running
+    └── PortInUseError            a port it needs is taken
+"""
+
+from __future__ import annotations
+
+
+class PowerSenseError(Exception):
+    """Base of every deliberate error; messages name the field, the value and the remedy."""
+
+
+class ConfigurationError(PowerSenseError):
+    """An option, a file or a manifest of this installation is wrong."""
+
+
+class SourceDeclarationError(ConfigurationError):
+    """A source declared in the catalogue breaks the catalogue's contract."""
+
+
+class WindowError(PowerSenseError):
+    """A run has no usable time window."""
+
+
+class WarehouseError(PowerSenseError):
+    """ClickHouse answered, and the answer is a failure."""
+
+
+class WarehouseUnavailableError(WarehouseError):
+    """ClickHouse cannot be reached."""
+
+
+class MigrationError(WarehouseError):
+    """The stored schema and the migration files disagree."""
+
+
+class SourceError(PowerSenseError):
+    """An upstream did not give what it promised."""
+
+
+class SourceUnavailableError(SourceError):
+    """No answer, or a server error, after all retries."""
+
+
+class RateLimitedError(SourceError):
+    """The upstream's quota is used up; the message carries its reset time."""
+
+
+class SourceRequestError(SourceError):
+    """The upstream refused the request (4xx other than 429)."""
+
+
+class MalformedResponseError(SourceError):
+    """The answer is not what its content type promises."""
+
+
+class TruncatedExportError(MalformedResponseError):
+    """The answer ends early, or holds fewer records than announced."""
+
+
+class LocalStackError(PowerSenseError):
+    """The local stack cannot start or keep running."""
+
+
+class PortInUseError(LocalStackError):
+    """A port that the local stack needs is taken; names the port and its variable."""

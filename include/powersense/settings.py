@@ -1,0 +1,64 @@
+"""One frozen settings object, read from the environment once per process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from powersense.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Options of PowerSense; each field is the environment variable of the same name in upper case.
+
+    Durations end in their unit; loads are in MW. `.env.example` documents every option for operators.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    clickhouse_database: str = Field("powersense", pattern=r"^[a-z][a-z0-9_]*$")
+    clickhouse_marts_database: str = Field("powersense_marts", pattern=r"^[a-z][a-z0-9_]*$")
+    clickhouse_cluster: str = Field("", pattern=r"^[A-Za-z0-9_\-]*$")
+
+    api_url: str | None = None
+    history_data_url: str | None = None
+    history_start_year: int = Field(2012, ge=2012)
+    ingest_interval_seconds: int = Field(300, ge=60, le=86_400)
+    ingest_lookback_hours: int = Field(24, ge=1)
+    http_timeout_seconds: float = Field(30.0, gt=0)
+    http_max_attempts: int = Field(5, ge=1)
+    powersense_sources_file: str | None = None
+
+    score_method: Literal["robust", "classic"] = "robust"
+    score_threshold: float = Field(3.0, gt=0)
+    score_lookback_days: int = Field(56, ge=7)
+    score_min_samples: int = Field(3, ge=2)
+    score_min_deviation_mw: float = Field(100.0, ge=0)
+    score_min_deviation_share: float = Field(0.1, ge=0, lt=1)
+
+    alert_notify_urls: str = ""
+    quality_stale_minutes: int = Field(120, ge=5)
+    landing_retention_days: int = Field(7, ge=1)
+
+    reader_connection: str = "clickhouse_reader"
+    writer_connection: str = "clickhouse_default"
+    odre_connection: str = "odre_default"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process's settings.
+
+    Raises:
+        ConfigurationError: a variable has a value that its field refuses; names the variable, the value and the rule.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{str(item['loc'][0]).upper()}={item.get('input')!r}: {item['msg']}" for item in error.errors()
+        )
+        raise ConfigurationError(f"{problems}. Correct it in the environment or .env; see .env.example.") from error

@@ -1,0 +1,118 @@
+"""Fixtures shared by all tests: the real ClickHouse engine, fresh databases, and a migrated Airflow home."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Airflow reads its configuration at its first import, so its home is fixed before any test module is imported.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="powersense-airflow-")
+os.environ.update(
+    {
+        "TZ": "UTC",
+        "AIRFLOW_HOME": _AIRFLOW_HOME,
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_AIRFLOW_HOME}/airflow.db",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__COSMOS__CACHE_DIR": f"{_AIRFLOW_HOME}/cosmos",
+        "DO_NOT_TRACK": "1",
+        "POWERSENSE_PROJECT_ROOT": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "include"), os.environ.get("PYTHONPATH", "")])),
+    }
+)
+
+# Time is measured in benchmarks/, never in a test.
+hypothesis_settings.register_profile("powersense", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("powersense")
+
+if TYPE_CHECKING:
+    from powersense.local.clickhouse import EmbeddedClickHouse
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A migrated pair of databases on the test engine, and the environment that leads to it."""
+
+    database: str
+    marts_database: str
+    http_port: int
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """The real engine on a free port, shared by the whole session."""
+    from powersense.local.clickhouse import EmbeddedClickHouse
+    from powersense.local.ports import free_port
+
+    server = EmbeddedClickHouse(
+        data_dir=tmp_path_factory.mktemp("clickhouse"),
+        http_port=free_port(),
+        writer_password=secrets.token_urlsafe(12),
+        reader_password=secrets.token_urlsafe(12),
+    )
+    with server:
+        yield server
+
+
+def connection_json(server: EmbeddedClickHouse, *, role: str, database: str) -> str:
+    """Return the AIRFLOW_CONN_* value that leads a role to a database of the test engine."""
+    password = server.writer_password if role == "writer" else server.reader_password
+    return json.dumps(
+        {
+            "conn_type": "clickhouse",
+            "host": "127.0.0.1",
+            "port": server.http_port,
+            "login": f"powersense_{role}",
+            "password": password,
+            "schema": database,
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """Fresh, migrated databases; settings and both Airflow connections point at them."""
+    from powersense.warehouse.client import connect
+    from powersense.warehouse.migrate import migrate
+
+    from powersense.settings import get_settings
+
+    name = f"powersense_test_{secrets.token_hex(4)}"
+    marts = f"{name}_marts"
+    monkeypatch.setenv("CLICKHOUSE_DATABASE", name)
+    monkeypatch.setenv("CLICKHOUSE_MARTS_DATABASE", marts)
+    for connection, role in (("CLICKHOUSE_DEFAULT", "writer"), ("CLICKHOUSE_READER", "reader")):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", connection_json(clickhouse_server, role=role, database=name))
+    get_settings.cache_clear()
+    with connect("writer", database="default") as client:
+        migrate(client, settings=get_settings())
+    yield Warehouse(name, marts, clickhouse_server.http_port)
+    with connect("writer", database="default") as client:
+        for database in (marts, name):
+            client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": database})
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """AIRFLOW_HOME with a migrated metadata database; DAG tests call `dag.test()` on it."""
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=180, cwd=ROOT
+    )
+    return Path(_AIRFLOW_HOME)
