@@ -9,20 +9,20 @@ Run in the foreground, with the users' passwords in the environment::
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from powersense.errors import LocalStackError, PortInUseError
 from powersense.local.clickhouse_config import READER, WRITER, write_configuration
 from powersense.local.clickhouse_engine import EngineLockedError, hold_lock, serve
-from powersense.local.ports import LOOPBACK, PortInUseError, require_free
+from powersense.local.ports import LOOPBACK, require_free
 
 __all__ = ["READER", "WRITER", "EmbeddedClickHouse", "EngineStartError"]
 
@@ -37,7 +37,7 @@ _STOP_TIMEOUT_SECONDS = 12.0
 _START_TIMEOUT_SECONDS = 60.0
 
 
-class EngineStartError(RuntimeError):
+class EngineStartError(LocalStackError):
     """The embedded ClickHouse did not come up."""
 
 
@@ -65,10 +65,9 @@ class EmbeddedClickHouse:
         self.data_dir = Path(data_dir).resolve()
         self.http_port = http_port
         self.tcp_port = tcp_port
-        self._passwords = {
-            WRITER_PASSWORD_VARIABLE: writer_password,
-            READER_PASSWORD_VARIABLE: reader_password,
-        }
+        self.writer_password = writer_password
+        self.reader_password = reader_password
+        self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,10 +97,11 @@ class EmbeddedClickHouse:
         # Checked first, as another server on the port would answer the ping in this one's place.
         _require_ports(self.http_port, self.tcp_port)
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 engine_command(self.data_dir, self.http_port, self.tcp_port, stop_with_parent=True),
-                env=os.environ | self._passwords | {"PYTHONPATH": _import_path()},
+                env=os.environ | password_environment(self.writer_password, self.reader_password) | import_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -119,16 +119,14 @@ class EmbeddedClickHouse:
                 continue
             self.kill()
             reason = "did not answer in time" if code is None else f"ended with code {code}"
-            tail = self.log_file.read_text(errors="replace")[-1000:].strip()
+            with self.log_file.open(errors="replace") as log:
+                log.seek(self._log_start)
+                tail = log.read()[-1000:].strip()
             raise EngineStartError(f"ClickHouse in {self.data_dir} {reason}; {self.log_file} ends with:\n{tail}")
 
     def ping(self) -> bool:
         """Tell whether the HTTP interface answers."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=2) as answer:
-                return bool(answer.read() == b"Ok.\n")
-        except (urllib.error.URLError, OSError):
-            return False
+        return ping(self.http_port)
 
     def stop(self) -> None:
         """Stop the engine cleanly, by force if that takes too long; does nothing when it is not running."""
@@ -167,11 +165,29 @@ def engine_command(
     return command + (["--stop-with-parent"] if stop_with_parent else [])
 
 
-def _import_path() -> str:
-    """Return the PYTHONPATH that lets a child import this package."""
+def password_environment(writer_password: str, reader_password: str) -> dict[str, str]:
+    """Return the variables by which an engine's process learns its users' passwords."""
+    return {WRITER_PASSWORD_VARIABLE: writer_password, READER_PASSWORD_VARIABLE: reader_password}
+
+
+def ping(http_port: int) -> bool:
+    """Tell whether ClickHouse answers on a loopback port."""
+    # Neither urllib nor a session of requests: both would ask a proxy of the environment for a loopback address.
+    connection = http.client.HTTPConnection(LOOPBACK, http_port, timeout=2)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().read() == b"Ok.\n"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def import_environment() -> dict[str, str]:
+    """Return the variable that lets a child process import this package."""
     root = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH")
-    return f"{root}{os.pathsep}{inherited}" if inherited else root
+    return {"PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root}
 
 
 def _require_ports(http_port: int, tcp_port: int | None) -> None:

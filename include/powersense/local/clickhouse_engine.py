@@ -20,13 +20,15 @@ import types
 from pathlib import Path
 from typing import Any
 
+from powersense.errors import LocalStackError
+
 _RTLD_DEEPBIND = 0x00008
 _STOP_FIFO = "stop.fifo"
 _DATABASE_FOLDER = "db"
 _PARENT_CHECK_SECONDS = 1.0
 
 
-class EngineLockedError(RuntimeError):
+class EngineLockedError(LocalStackError):
     """Another engine already runs on the data folder."""
 
 

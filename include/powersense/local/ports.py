@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from powersense.errors import PortInUseError
+
 LOOPBACK = "127.0.0.1"
-
-
-class PortInUseError(RuntimeError):
-    """A port that a local service needs is taken by another process."""
-
-    def __init__(self, service: str, port: int, variable: str) -> None:
-        super().__init__(
-            f"port {port} for {service} is already in use on {LOOPBACK}: stop what listens there, "
-            f"or choose another one, e.g. {variable}={port + 1000}"
-        )
-        self.service = service
-        self.port = port
-        self.variable = variable
 
 
 def is_free(port: int) -> bool:
@@ -44,7 +33,10 @@ def require_free(service: str, port: int, *, variable: str) -> None:
         PortInUseError: Something listens on the port already.
     """
     if not is_free(port):
-        raise PortInUseError(service, port, variable)
+        raise PortInUseError(
+            f"port {port} for {service} is already in use on {LOOPBACK}: stop what listens there, "
+            f"or choose another one, e.g. {variable}={port + 1000}"
+        )
 
 
 def free_port() -> int:
