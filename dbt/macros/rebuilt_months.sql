@@ -1,7 +1,7 @@
 {#- The months an incremental model rebuilds: those of measurements stored since it last read them, and those from its
     newest day to now. Months are the partitions that `insert_overwrite` replaces, so a rebuild is atomic and repeatable.
 
-    The model carries `newest_inserted_at`, the newest version that it read. Fifteen minutes of overlap cover an insert
+    The model carries `newest_inserted_at`, the newest version that it read. Five minutes of overlap cover an insert
     that began before that version was stored and became visible after it.
 
     Arguments: spill_days, how many days after an instant the model still depends on it.
@@ -14,12 +14,12 @@
       (select max(day) from {{ this }}) as newest_day
     select distinct {{ paris_month('observed_at') }} as month
     from {{ source('powersense', 'measurements') }}
-    where inserted_at > newest_read - toIntervalMinute(15) and publisher != 'powersense'
+    where inserted_at > newest_read - toIntervalMinute(5) and publisher != 'powersense'
     {% if spill_days -%}
     union distinct
     select distinct {{ paris_month('observed_at + toIntervalDay(' ~ spill_days ~ ')') }} as month
     from {{ source('powersense', 'measurements') }}
-    where inserted_at > newest_read - toIntervalMinute(15) and publisher != 'powersense'
+    where inserted_at > newest_read - toIntervalMinute(5) and publisher != 'powersense'
     {% endif -%}
     union distinct
     select arrayJoin(arrayMap(

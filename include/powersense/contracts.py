@@ -41,6 +41,8 @@ VINTAGE_BY_NATURE = {
 class QuarantineReason(StrEnum):
     """Why a record, or one value of it, was set aside instead of stored."""
 
+    MALFORMED_RECORD = "malformed_record"
+    UNKNOWN_COLUMN = "unknown_column"
     MISSING_KEY = "missing_key"
     UNKNOWN_AREA = "unknown_area"
     UNKNOWN_VINTAGE = "unknown_vintage"

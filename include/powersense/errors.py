@@ -6,13 +6,15 @@ PowerSenseError
 ├── WindowError                   a run has no usable time window
 ├── WarehouseError
 │   ├── WarehouseUnavailableError the server cannot be reached
-│   └── MigrationError            schema and migration files disagree
+│   ├── MigrationError            schema and migration files disagree
+│   └── LandingError              a batch cannot be landed, or what it landed is not there to be stored
 ├── SourceError                   an upstream did not give what it promised
 │   ├── SourceUnavailableError    no answer, or a server error, after all retries
 │   ├── RateLimitedError          quota used up
 │   ├── SourceRequestError        it refused our request (4xx)
 │   └── MalformedResponseError    the answer is not what its type says
 │       └── TruncatedExportError  the answer ends early
+├── NotificationError             a target of alert notices did not take a message
 └── LocalStackError               the local stack cannot start or keep running
     └── PortInUseError            a port it needs is taken
 """
@@ -48,6 +50,10 @@ class MigrationError(WarehouseError):
     """The stored schema and the migration files disagree."""
 
 
+class LandingError(WarehouseError):
+    """A batch cannot be landed, or what it landed is not there to be stored."""
+
+
 class SourceError(PowerSenseError):
     """An upstream did not give what it promised."""
 
@@ -57,7 +63,15 @@ class SourceUnavailableError(SourceError):
 
 
 class RateLimitedError(SourceError):
-    """The upstream's quota is used up; the message carries its reset time."""
+    """The upstream's quota is used up; the message carries its reset time.
+
+    Attributes:
+        retry_after_seconds: how long upstream asks to wait; None where it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SourceRequestError(SourceError):
@@ -70,6 +84,10 @@ class MalformedResponseError(SourceError):
 
 class TruncatedExportError(MalformedResponseError):
     """The answer ends early, or holds fewer records than announced."""
+
+
+class NotificationError(PowerSenseError):
+    """A target of alert notices did not take a message; names the target, never its URL."""
 
 
 class LocalStackError(PowerSenseError):

@@ -1,4 +1,4 @@
-"""Timetables of the scheduled DAGs: real data intervals, and one switch that turns all schedules off."""
+"""When the DAGs run and for which window: timetables with real data intervals, a switch for all, and two parameters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from typing import TypeAlias
 
-from airflow.sdk import CronDataIntervalTimetable, DeltaDataIntervalTimetable
+from airflow.sdk import CronDataIntervalTimetable, DeltaDataIntervalTimetable, Param
 
 from powersense.errors import ConfigurationError
 
@@ -39,3 +39,13 @@ def every_ingest_interval() -> Timetable | None:
     if seconds % 60 == 0 and 3600 % seconds == 0 and seconds < 3600:
         return cron(f"*/{seconds // 60} * * * *")
     return DeltaDataIntervalTimetable(timedelta(seconds=seconds)) if schedules_are_on() else None
+
+
+def window_params() -> dict[str, Param]:
+    """Return the parameters `start` and `end` by which a run is told its window; see `powersense.window`.
+
+    Two objects, made anew for each DAG: Airflow keeps a run's value in the Param itself, so that a shared one gives
+    both the value of the later.
+    """
+    description = "ISO 8601 instant, UTC unless it names another zone"
+    return {name: Param(None, type=["null", "string"], description=description) for name in ("start", "end")}

@@ -34,13 +34,25 @@ class Settings(BaseSettings):
 
     score_method: Literal["robust", "classic"] = "robust"
     score_threshold: float = Field(3.0, gt=0)
-    score_lookback_days: int = Field(56, ge=7)
+    score_lookback_days: int = Field(365, ge=7)
     score_min_samples: int = Field(3, ge=2)
     score_min_deviation_mw: float = Field(100.0, ge=0)
-    score_min_deviation_share: float = Field(0.1, ge=0, lt=1)
+    score_min_deviation_share: float = Field(0.25, ge=0, lt=1)
+    score_due_days: int = Field(62, ge=1)
+    score_episode_gap_minutes: int = Field(60, ge=15)
 
     alert_notify_urls: str = ""
+    alert_notify_connection: str = ""
+    alert_notify_least: Literal["info", "warning", "critical"] = "warning"
     quality_stale_minutes: int = Field(120, ge=5)
+    quality_min_coverage: float = Field(0.9, gt=0, le=1)
+    quality_stuck_steps: int = Field(6, ge=2)
+    quality_max_imbalance: float = Field(0.1, gt=0)
+    quality_max_revisions: int = Field(48, ge=0)
+    quality_max_quarantined: int = Field(100, ge=0)
+    quality_ingest_overdue_minutes: int = Field(60, ge=5)
+    quality_anomaly_visible_hours: int = Field(24, ge=0)
+    quarantine_retention_days: int = Field(365, ge=1)
     landing_retention_days: int = Field(7, ge=1)
 
     reader_connection: str = "clickhouse_reader"

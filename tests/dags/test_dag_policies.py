@@ -73,7 +73,12 @@ def test_importing_all_dags_loads_nothing_heavy():
         "print(json.dumps(sorted({name.split('.')[0] for name in set(sys.modules) - before})))\n"
     )
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=True,
     )
     loaded = json.loads(result.stdout.splitlines()[-1])
     assert "powersense" in loaded

@@ -28,8 +28,8 @@ __all__ = ["READER", "WRITER", "EmbeddedClickHouse", "EngineStartError"]
 
 HTTP_PORT_VARIABLE = "CLICKHOUSE_HTTP_PORT"
 TCP_PORT_VARIABLE = "CLICKHOUSE_TCP_PORT"
-WRITER_PASSWORD_VARIABLE = "CLICKHOUSE_WRITER_PASSWORD"
-READER_PASSWORD_VARIABLE = "CLICKHOUSE_READER_PASSWORD"
+WRITER_PASSWORD_VARIABLE = "CLICKHOUSE_WRITER_PASSWORD"  # noqa: S105 - the name of a variable
+READER_PASSWORD_VARIABLE = "CLICKHOUSE_READER_PASSWORD"  # noqa: S105 - the name of a variable
 
 _USAGE_ERROR = 2
 # Beyond the engine's own forced exit, so that its last flush is never cut short by a kill.
@@ -98,10 +98,11 @@ class EmbeddedClickHouse:
         _require_ports(self.http_port, self.tcp_port)
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
+        passwords = password_environment(self.writer_password, self.reader_password)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 engine_command(self.data_dir, self.http_port, self.tcp_port, stop_with_parent=True),
-                env=os.environ | password_environment(self.writer_password, self.reader_password) | import_environment(),
+                env=os.environ | passwords | import_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

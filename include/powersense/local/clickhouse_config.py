@@ -11,6 +11,9 @@ import os
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+# Memory of all queries together above which a query is refused: a laptop keeps room for Airflow.
+MAX_MEMORY_BYTES = 4 * 1024**3
+
 WRITER = "powersense_writer"
 READER = "powersense_reader"
 
@@ -113,7 +116,6 @@ def write_configuration(
     tcp_port: int | None,
     writer_password: str,
     reader_password: str,
-    max_memory_bytes: int = 4 * 1024**3,
 ) -> None:
     """Write ``config.xml`` and ``users.xml`` into the engine's folder, readable by their owner only.
 
@@ -123,12 +125,11 @@ def write_configuration(
         tcp_port: Loopback port of the native interface, or ``None`` for none.
         writer_password: Password of ``powersense_writer``; only its SHA-256 is written.
         reader_password: Password of ``powersense_reader``; only its SHA-256 is written.
-        max_memory_bytes: Memory of all queries together, in bytes, above which a query is refused.
     """
     config = _CONFIG.format(
         http_port=http_port,
         tcp_port=f"<tcp_port>{tcp_port}</tcp_port>" if tcp_port is not None else "",
-        max_memory_bytes=max_memory_bytes,
+        max_memory_bytes=MAX_MEMORY_BYTES,
     )
     users = "\n".join(
         [

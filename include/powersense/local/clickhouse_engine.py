@@ -97,7 +97,7 @@ def _run_engine(binding: Any, tcp: bool, stopped: threading.Event, failures: lis
     if tcp:
         statements.append("SYSTEM START LISTEN TCP")
     statements.append(
-        f"SELECT count() FROM file('{Path(_STOP_FIFO).resolve()}', LineAsString) "
+        f"SELECT count() FROM file('{Path(_STOP_FIFO).resolve()}', LineAsString) "  # noqa: S608 - our own path
         "SETTINGS max_threads = 1, max_execution_time = 0"
     )
     try:

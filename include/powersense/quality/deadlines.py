@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseDeadlineReference, DeadlineAlert, DeadlineReference, SyncCallback
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert, DeadlineReference
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 logger = logging.getLogger(__name__)
 
-WAREHOUSE_ANSWER_SECONDS = 2
+WAREHOUSE_ANSWER_SECONDS = 3
 
 
 def lateness(dag_id: str, *, minutes: float) -> DeadlineAlert:
@@ -56,10 +57,21 @@ class NewestObservation(BaseDeadlineReference):
     """Measures from the newest load observation stored; registered by the PowerSense plugin.
 
     The scheduler (or the API server) evaluates it while it creates a run, so it answers fast and never raises:
-    without a warehouse, or with an empty one, it measures from the present.
+    without a warehouse, or with an empty one, it measures from the present. Only scheduled runs have this deadline:
+    a manual run or a backfill works on a "now" of its own.
     """
 
-    def _evaluate_with(self, *, session: Session, **kwargs: Any) -> datetime:
+    required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
+
+    def _evaluate_with(self, *, session: Session, **kwargs: Any) -> datetime | None:
+        from airflow.models import DagRun
+        from sqlalchemy import select
+
+        run_type = session.scalar(
+            select(DagRun.run_type).where(DagRun.dag_id == kwargs["dag_id"], DagRun.run_id == kwargs["run_id"])
+        )
+        if run_type != "scheduled":
+            return None
         now = datetime.now(UTC)
         try:
             newest = _newest_load_observed_at()
@@ -70,7 +82,21 @@ class NewestObservation(BaseDeadlineReference):
 
 
 def _newest_load_observed_at() -> datetime | None:
-    """Return the newest instant with a load value, UTC, or None when nothing is stored."""
+    """Return the newest instant with a load value, UTC, or None when nothing is stored.
+
+    Raises:
+        TimeoutError: no answer within three seconds; connecting to a host that drops packets takes longer.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="newest-observation")
+    try:
+        return pool.submit(_query_newest_load_observed_at).result(timeout=WAREHOUSE_ANSWER_SECONDS)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _query_newest_load_observed_at() -> datetime | None:
     from powersense.quality.facts import newest_load_observed_at
     from powersense.warehouse.client import connect
 
@@ -91,16 +117,17 @@ def report_late_run(context: Mapping[str, Any], *, minutes: float) -> None:
 
 
 def report_old_data(context: Mapping[str, Any], *, minutes: float) -> None:
-    """Raise the alert `old_data` when a run of the check ended without young data (deadline callback)."""
+    """Raise the alert `stale_data` when a run ended without young data (deadline callback).
+
+    It is the alert that the check raises for stale data in all areas, so the check closes it.
+    """
     from powersense.quality.events import raise_event
-    from powersense.quality.rules import old_data
+    from powersense.quality.rules import everything_is_stale
 
     run = context["dag_run"]
-    if run["run_type"] == "backfill":
-        return
-    deadline = _instant(context["deadline"]["deadline_time"])
-    finding = old_data(newest=deadline - timedelta(minutes=minutes), minutes=minutes)
-    raise_event(finding, now=datetime.now(UTC), run_id=run["dag_run_id"])
+    now = datetime.now(UTC)
+    newest = _instant(context["deadline"]["deadline_time"]) - timedelta(minutes=minutes)
+    raise_event(everything_is_stale(newest, now=now), now=now, run_id=run["dag_run_id"])
 
 
 def _is_excused(run: Mapping[str, Any], *, deadline: datetime) -> bool:

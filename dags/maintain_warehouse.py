@@ -1,0 +1,69 @@
+"""### Keep the warehouse in shape.
+
+Once a day:
+
+1. **update_schema** applies pending migrations, refuses edited ones, and extends the calendar of days.
+2. **expire** drops landed rows and quarantined records past `LANDING_RETENTION_DAYS` and `QUARANTINE_RETENTION_DAYS`.
+3. **compact** merges the partitions that have many parts.
+
+Each step returns its counts, and can be repeated at will.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from powersense.quality.callbacks import TASK_CALLBACKS
+from powersense.quality.deadlines import lateness
+from powersense.schedules import cron, window_params
+from powersense.window import window
+
+DAG_ID = "maintain_warehouse"
+
+
+@dag(
+    dag_id=DAG_ID,
+    schedule=cron("20 2 * * *"),
+    start_date=datetime(2012, 1, 1),  # noqa: DTZ001 - Airflow reads it as UTC
+    catchup=False,
+    max_active_runs=1,
+    params=window_params(),
+    deadline=lateness(DAG_ID, minutes=60),
+    default_args=TASK_CALLBACKS
+    | {
+        "owner": "powersense",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=2),
+        "execution_timeout": timedelta(minutes=30),
+    },
+    doc_md=__doc__,
+    tags=["powersense", "maintenance"],
+)
+def maintain_warehouse() -> None:
+    """Update the schema, expire what is old, compact what is scattered."""
+
+    @task
+    def update_schema() -> dict[str, int]:
+        from powersense.maintain import update_schema
+
+        return update_schema()
+
+    @task
+    def expire(**context: Any) -> dict[str, int]:
+        from powersense.maintain import expire
+
+        return expire(window(context).end)
+
+    @task
+    def compact() -> dict[str, int]:
+        from powersense.maintain import compact
+
+        return compact()
+
+    update_schema() >> expire() >> compact()
+
+
+maintain_warehouse()

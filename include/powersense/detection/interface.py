@@ -1,0 +1,69 @@
+"""What every detector is given, and what it owes in return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Workspace(Protocol):
+    """The points of one scoring, held in the warehouse for as long as it runs.
+
+    Tables that stand in it (all of them last as long as the workspace):
+
+    - `scoring_points`: one row per known load of the targets' days and of the detector's history before them: `area`,
+      `day` (Paris), `bucket` (minutes of the Paris day, steps of 15), `day_type`, `observed_at` (UTC), `vintage`,
+      `version`, `value` (MW), `is_target`, `is_usable` (false: a past anomaly or an outage; no baseline may hold it).
+    - `scoring_flags`: `area`, `observed_at` of the targets that stand as anomalies from an earlier scoring.
+    - `scoring_results`: empty; the detector's answer, see `Detector.score`.
+    """
+
+    def execute(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Run a statement in the warehouse: how a detector that is pushed down does its work."""
+        ...
+
+    def rows(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return a query's rows."""
+        ...
+
+    def frame(self, statement: str, parameters: Mapping[str, Any]) -> pd.DataFrame:
+        """Return a query's rows as a frame: how a detector that works in this process reads its points."""
+        ...
+
+    def insert(self, table: str, frame: pd.DataFrame) -> None:
+        """Append a frame to one of the workspace's tables: how such a detector hands in its results."""
+        ...
+
+
+class Detector(Protocol):
+    """A rule that tells how unusual each load is."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the detector in `scores`, `anomalies` and `episodes`; never reused for another rule."""
+        ...
+
+    @property
+    def history_days(self) -> int:
+        """Whole Paris days before the first target's day of which the detector reads points."""
+        ...
+
+    def score(self, workspace: Workspace) -> int:
+        """Leave in `scoring_results` at least one row per target; the one of the highest `pass` counts.
+
+        The score of a target rests on points of earlier days only, of which none is a past anomaly, an outage, or a
+        target that the result itself flags. So it does not matter in what portions a range is scored.
+
+        Returns:
+            Number of passes made.
+        """
+        ...
+
+
+def statement(name: str) -> str:
+    """Return the text of `detection/sql/<name>.sql`."""
+    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,153 @@
+"""The environment in which the local stack runs Airflow: connections, keys, folders, settings for a small machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from powersense.local.airflow_settings_file import AirflowSettings, connection_variables
+from powersense.local.clickhouse_config import write_private
+from powersense.local.options import PROJECT_ROOT, StackOptions
+from powersense.local.ports import LOOPBACK
+from powersense.local.postgres import EmbeddedPostgres
+from powersense.local.state import Secrets
+
+ADMIN = "admin"
+VIEWER = "viewer"
+
+# Sized to two cores; a variable of the same name in the environment or .env wins.
+TUNING = {
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+    # A killed task is noticed within a minute; the default of five is longer than an ingestion cycle.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "cosmos=WARNING",
+}
+
+
+def airflow_environment(
+    options: StackOptions,
+    secrets: Secrets,
+    declared: AirflowSettings,
+    postgres: EmbeddedPostgres,
+) -> dict[str, str]:
+    """Return the full environment of every Airflow process, and of the commands that work on the warehouse.
+
+    Args:
+        options: ports, mode and state folder.
+        secrets: passwords and keys.
+        declared: connections, pools and variables of ``airflow_settings.yaml``.
+        postgres: the metadata database.
+    """
+    return {
+        **TUNING,
+        **options.environment,
+        **_process_variables(options),
+        **_airflow_core(options, secrets, postgres),
+        **_dbt_variables(options, secrets),
+        **connection_variables(declared.connections, _local_addresses(options, secrets)),
+        **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in declared.variables.items()},
+    }
+
+
+def write_password_file(options: StackOptions, secrets: Secrets) -> Path:
+    """Write the file from which SimpleAuthManager takes the users' passwords, and return its path."""
+    file = _airflow_home(options) / "passwords.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_private(file, json.dumps({ADMIN: secrets.admin_password, VIEWER: secrets.viewer_password}))
+    return file
+
+
+def _airflow_home(options: StackOptions) -> Path:
+    return options.state_dir / "airflow"
+
+
+def _process_variables(options: StackOptions) -> dict[str, str]:
+    inherited = options.environment
+    no_proxy = [name for name in (inherited.get("NO_PROXY") or inherited.get("no_proxy") or "").split(",") if name]
+    without_proxy = ",".join(dict.fromkeys([*no_proxy, LOOPBACK, "localhost"]))
+    variables = {
+        "TZ": "UTC",
+        "POWERSENSE_PROJECT_ROOT": str(PROJECT_ROOT),
+        # config/ holds airflow_local_settings.py.
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(PROJECT_ROOT / "include"), str(PROJECT_ROOT / "config"), inherited.get("PYTHONPATH")])
+        ),
+        "POWERSENSE_SCHEDULES": "off" if options.mode == "demo-once" else inherited.get("POWERSENSE_SCHEDULES", "on"),
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
+        "DO_NOT_TRACK": "1",
+        "SCARF_ANALYTICS": "false",
+    }
+    if options.has_replay:
+        # These lead to the real portal and its files: the demo reads neither.
+        variables |= {"API_URL": "", "HISTORY_DATA_URL": ""}
+    return variables
+
+
+def _airflow_core(options: StackOptions, secrets: Secrets, postgres: EmbeddedPostgres) -> dict[str, str]:
+    home = _airflow_home(options)
+    base_url = f"http://{LOOPBACK}:{options.airflow_port}"
+    docs = {"powersense": {"dir": str(PROJECT_ROOT / "dbt/target"), "index": "static_index.html", "name": "PowerSense"}}
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{VIEWER}:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url("psycopg2"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": postgres.url("asyncpg"),
+        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__PORT": str(options.airflow_port),
+        "AIRFLOW__API__BASE_URL": base_url,
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        # Cosmos's default is a folder that all users of the machine share.
+        "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
+        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(docs),
+    }
+
+
+def _dbt_variables(options: StackOptions, secrets: Secrets) -> dict[str, str]:
+    """Return what ``dbt/profiles.yml`` reads on the command line."""
+    return {
+        "CLICKHOUSE_HOST": LOOPBACK,
+        "CLICKHOUSE_PORT": str(options.clickhouse_http_port),
+        "CLICKHOUSE_USER": "powersense_writer",
+        "CLICKHOUSE_PASSWORD": secrets.clickhouse_writer_password,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def _local_addresses(options: StackOptions, secrets: Secrets) -> dict[str, dict[str, object]]:
+    """Return the fields of the declared connections that are others on this machine."""
+    clickhouse = {"host": LOOPBACK, "port": options.clickhouse_http_port}
+    database = options.environment.get("CLICKHOUSE_DATABASE") or "powersense"
+    addresses: dict[str, dict[str, object]] = {
+        "clickhouse_default": {
+            **clickhouse,
+            "password": secrets.clickhouse_writer_password,
+            "schema": database,
+        },
+        "clickhouse_reader": {
+            **clickhouse,
+            "password": secrets.clickhouse_reader_password,
+            "schema": database,
+        },
+    }
+    if options.has_replay:
+        addresses["odre_default"] = {"host": f"http://{LOOPBACK}:{options.replay_port}"}
+    return addresses

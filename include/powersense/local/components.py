@@ -1,0 +1,87 @@
+"""The components of the local stack: what each runs, and how it shows that it does its work."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from powersense.local import clickhouse
+from powersense.local.airflow_api import AirflowApi
+from powersense.local.options import StackOptions
+from powersense.local.ports import is_free
+from powersense.local.postgres import EmbeddedPostgres
+from powersense.local.state import Secrets, StateFolder
+from powersense.local.supervisor import Component
+
+AIRFLOW_COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": (),
+    "dag-processor": (),
+    # Task logs are read from the disk that all components share: no servers for them.
+    "scheduler": ("--skip-serve-logs",),
+    "triggerer": ("--skip-serve-logs",),
+}
+
+
+@dataclass(frozen=True)
+class ComponentFactory:
+    """Makes the components of one stack.
+
+    Attributes:
+        options: ports and mode.
+        state: the stack's folder; logs go there.
+        secrets: passwords and keys.
+        environment: the environment of all of them.
+    """
+
+    options: StackOptions
+    state: StateFolder
+    secrets: Secrets
+    environment: Mapping[str, str]
+
+    def clickhouse(self) -> Component:
+        """Return the warehouse."""
+        options, secrets = self.options, self.secrets
+        passwords = clickhouse.password_environment(
+            secrets.clickhouse_writer_password, secrets.clickhouse_reader_password
+        )
+        command = clickhouse.engine_command(
+            self.state.path / "clickhouse", options.clickhouse_http_port, options.clickhouse_tcp_port
+        )
+        component = self._component(
+            "clickhouse", command, is_ready=lambda: clickhouse.ping(options.clickhouse_http_port)
+        )
+        return replace(component, environment={**self.environment, **passwords})
+
+    def postgres(self, server: EmbeddedPostgres) -> Component:
+        """Return Airflow's metadata database."""
+        component = self._component("postgres", server.command(), is_ready=server.is_ready)
+        # SIGINT is its fast shutdown: it does not wait for clients.
+        return replace(component, user=server.system_user, stop_signal=signal.SIGINT)
+
+    def replay(self, arguments: list[str]) -> Component:
+        """Return the replay of the portal."""
+        port = self.options.replay_port
+        command = [sys.executable, "-m", "powersense.local.replay", "--port", str(port), *arguments]
+        return self._component("replay", command, is_ready=lambda: not is_free(port))
+
+    def airflow(self, api: AirflowApi) -> list[Component]:
+        """Return Airflow's four processes; they are ready when all report their heartbeats."""
+        return [
+            self._component(
+                f"airflow-{name}",
+                [sys.executable, "-m", "airflow", name, *arguments],
+                is_ready=api.is_healthy,
+            )
+            for name, arguments in AIRFLOW_COMPONENTS.items()
+        ]
+
+    def _component(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        is_ready: Callable[[], bool],
+    ) -> Component:
+        return Component(name, command, self.environment, self.state.logs / f"{name}.log", is_ready)

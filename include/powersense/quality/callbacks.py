@@ -1,0 +1,53 @@
+"""Task callbacks, for a DAG's `default_args`: `default_args=TASK_CALLBACKS | {...}`.
+
+They run in the task's own process, at once; the imports wait until they are needed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from powersense.errors import WarehouseError
+
+logger = logging.getLogger(__name__)
+
+
+def alert_on_failure(context: Mapping[str, Any]) -> None:
+    """Raise the alert `failed_task` for a task that failed after its retries; once per task, whatever the run."""
+    from powersense.quality.events import raise_event
+    from powersense.quality.rules import failed_task
+
+    instance, error = context["ti"], context.get("exception")
+    finding = failed_task(
+        dag_id=instance.dag_id,
+        task_id=_task(instance),
+        dag_run_id=instance.run_id,
+        error=f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "no exception"),
+    )
+    raise_event(finding, now=datetime.now(UTC), run_id=instance.run_id)
+
+
+def close_on_success(context: Mapping[str, Any]) -> None:
+    """Close the alert `failed_task` of a task that succeeds again."""
+    from powersense.quality.events import close_events
+    from powersense.quality.rules import failed_task
+
+    instance = context["ti"]
+    finding = failed_task(dag_id=instance.dag_id, task_id=_task(instance), dag_run_id=instance.run_id, error="")
+    try:
+        close_events([finding.fingerprint], now=datetime.now(UTC), run_id=instance.run_id)
+    except WarehouseError as error:
+        # The task itself succeeded; its next success closes the alert.
+        logger.warning("Alert %s cannot be closed now: %s", finding.fingerprint, error)
+
+
+def _task(instance: Any) -> str:
+    """Name a task instance within its DAG: mapped ones by their index, since the others' success heals nothing."""
+    is_mapped = instance.map_index is not None and instance.map_index >= 0
+    return f"{instance.task_id}[{instance.map_index}]" if is_mapped else str(instance.task_id)
+
+
+TASK_CALLBACKS: dict[str, Any] = {"on_failure_callback": alert_on_failure, "on_success_callback": close_on_success}

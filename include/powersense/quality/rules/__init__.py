@@ -1,0 +1,53 @@
+"""The rules: pure functions from fact rows to findings, one rule a file.
+
+A rule's id is its module's name, the name of the query in `quality/sql` that gives its facts, and its heading in
+docs/runbook.md.
+"""
+
+from __future__ import annotations
+
+from powersense.quality.rules import (
+    failed_dbt_tests,
+    impossible_values,
+    ingestion_errors,
+    load_anomaly,
+    low_coverage,
+    quarantine_growth,
+    revision_volume,
+    stale_data,
+    stuck_values,
+)
+from powersense.quality.rules.finding import Evaluate, FactRow, Finding, Severity, Thresholds
+from powersense.quality.rules.runs import FAILED_TASK, LATE_RUN, failed_task, late_run
+from powersense.quality.rules.stale_data import everything_is_stale
+
+CHECKED_RULES: dict[str, Evaluate] = {
+    rule.RULE: rule.evaluate
+    for rule in (
+        stale_data,
+        low_coverage,
+        stuck_values,
+        impossible_values,
+        revision_volume,
+        quarantine_growth,
+        ingestion_errors,
+        failed_dbt_tests,
+        load_anomaly,
+    )
+}
+ALL_RULES = (*CHECKED_RULES, LATE_RUN, FAILED_TASK)
+
+__all__ = [
+    "ALL_RULES",
+    "CHECKED_RULES",
+    "FAILED_TASK",
+    "LATE_RUN",
+    "Evaluate",
+    "FactRow",
+    "Finding",
+    "Severity",
+    "Thresholds",
+    "everything_is_stale",
+    "failed_task",
+    "late_run",
+]

@@ -1,0 +1,128 @@
+"""The order of landings, on which all writers agree without locks: docs/adr/0002-versioned-writer-without-locks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from powersense.errors import LandingError
+from powersense.warehouse.sql import statement
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Whom and when a landing touches; instants in UTC, both bounds included.
+
+    Attributes:
+        newest_observed_at: newest instant with a value; None where no row has one.
+    """
+
+    landing_id: str
+    batch_id: str
+    row_count: int
+    metrics: Sequence[str]
+    areas: Sequence[str]
+    vintages: Sequence[str]
+    publishers: Sequence[str]
+    observed_from: datetime
+    observed_to: datetime
+    retrieved_from: datetime
+    retrieved_to: datetime
+    newest_observed_at: datetime | None
+
+    def overlaps(self, other: Extent) -> bool:
+        """Tell whether the two may share a series key; landings that share none may be stored in any order."""
+        return (
+            self.observed_from <= other.observed_to
+            and other.observed_from <= self.observed_to
+            and not set(self.metrics).isdisjoint(other.metrics)
+            and not set(self.areas).isdisjoint(other.areas)
+            and not set(self.vintages).isdisjoint(other.vintages)
+            and not set(self.publishers).isdisjoint(other.publishers)
+        )
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A landing at its place in the order."""
+
+    seq: int
+    is_stored: bool
+    extent: Extent
+
+
+_EXTENT_COLUMNS = tuple(field.name for field in fields(Extent))
+
+
+def append(client: Client, extent: Extent) -> int:
+    """Give a landing the next place in the order and return it.
+
+    Compare-and-append: the place is the insert's deduplication token, so of several writers that try for the same place
+    the server keeps one, and the others find it taken and try for the next.
+    """
+    seq = _last(client) + 1
+    while True:
+        client.insert(
+            "landings",
+            [[seq, *astuple(extent)]],
+            column_names=["seq", *_EXTENT_COLUMNS],
+            settings={"insert_deduplication_token": f"landing-{seq}"},
+        )
+        holder = client.query("SELECT any(landing_id) FROM landings WHERE seq = {seq:UInt64}", parameters={"seq": seq})
+        if holder.first_row[0] == extent.landing_id:
+            return seq
+        # Nobody's, when a server killed in between remembers the token of an insert that it lost: it stays empty.
+        seq = max(seq, _last(client)) + 1
+
+
+def _last(client: Client) -> int:
+    rows = client.query("SELECT seq FROM landings ORDER BY seq DESC LIMIT 1").result_rows
+    return int(rows[0][0]) if rows else 0
+
+
+def of_batch(client: Client, batch_id: str) -> list[Landing]:
+    """Return a batch's landings, oldest first; more than one when its fetch was tried again.
+
+    Raises:
+        LandingError: the batch has landed nothing.
+    """
+    landings = _read(client, statement("landings_of_batch"), {"batch_id": batch_id})
+    if not landings:
+        raise LandingError(f"batch {batch_id!r} has not landed; run its fetch first")
+    return landings
+
+
+def around(client: Client, landing: Landing) -> list[Landing]:
+    """Return the landings before this one that still matter to it, oldest first.
+
+    They overlap it in time and are not stored yet, or hold a retrieval later than its first.
+    """
+    extent = landing.extent
+    parameters = {
+        "seq": landing.seq,
+        "observed_from": extent.observed_from,
+        "observed_to": extent.observed_to,
+        "retrieved_from": extent.retrieved_from,
+    }
+    found = _read(client, statement("landings_around"), parameters)
+    return [other for other in found if other.extent.overlaps(extent)]
+
+
+def mark_stored(client: Client, landing: Landing) -> None:
+    """Record that a landing's rows are all numbered."""
+    client.command(
+        "INSERT INTO landings SELECT * REPLACE (true AS is_stored) FROM landings WHERE seq = {seq:UInt64} LIMIT 1",
+        parameters={"seq": landing.seq},
+    )
+
+
+def _read(client: Client, query: str, parameters: dict[str, Any]) -> list[Landing]:
+    result = client.query(query, parameters=parameters)
+    return [Landing(seq=row[0], is_stored=bool(row[1]), extent=Extent(*row[2:])) for row in result.result_rows]

@@ -1,0 +1,167 @@
+"""The versioned writer: a landed batch becomes versions of measurements, numbered inside ClickHouse.
+
+Safe under concurrent writers, retries and kills, without locks: docs/adr/0002-versioned-writer-without-locks.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from powersense.errors import LandingError
+from powersense.warehouse import landing_log
+from powersense.warehouse.landing_log import Landing
+from powersense.warehouse.sql import statement
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+logger = logging.getLogger(__name__)
+
+# Rows numbered in one statement: bounds the server's memory to a few hundred MB, and is far above a five-minute batch.
+ROWS_PER_STATEMENT = 1_000_000
+# From this size on, asking whether anything is stored in the range costs less than joining with nothing.
+BULK_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class StoreCounts:
+    """What a batch came to, the same however often it is stored.
+
+    Attributes:
+        rows_seen: rows of the batch's last landing.
+        new: series keys that got their first value from the batch.
+        revised: versions that replaced an earlier one.
+        unchanged: all other rows: equal to what was stored, absent as before, or overtaken by a later retrieval.
+        newest_observed_at: newest instant with a value in the last landing, UTC; None where no row has a value.
+    """
+
+    rows_seen: int
+    new: int
+    revised: int
+    unchanged: int
+    newest_observed_at: datetime | None
+
+
+def store_batch(client: Client, batch_id: str) -> StoreCounts:
+    """Number a landed batch against what is stored, and count what it changed.
+
+    A version is stored where the value differs from the latest one, to and from NULL included; a first NULL is not.
+    The latest retrieval wins: a retry of an older batch never takes back a newer value. Storing a batch again changes
+    nothing.
+
+    Args:
+        client: a writer's client.
+        batch_id: a batch that `landing.land` has landed.
+
+    Raises:
+        LandingError: the batch has not landed, or so long ago that its rows have expired.
+    """
+    landings = landing_log.of_batch(client, batch_id)
+    for landing in landings:
+        if not landing.is_stored:
+            _store_after_its_predecessors(client, landing)
+    last = landings[-1].extent
+    new, revised = _count(client, landings)
+    return StoreCounts(
+        rows_seen=last.row_count,
+        new=new,
+        revised=revised,
+        unchanged=max(last.row_count - new - revised, 0),
+        newest_observed_at=last.newest_observed_at,
+    )
+
+
+def _store_after_its_predecessors(client: Client, landing: Landing) -> None:
+    """Store a landing once every earlier one that overlaps it is stored, storing those whose writer has not."""
+    before = landing_log.around(client, landing)
+    for other in before:
+        if not other.is_stored:
+            logger.info("storing landing %d of batch %r on its writer's behalf", other.seq, other.extent.batch_id)
+            try:
+                _store_after_its_predecessors(client, other)
+            except LandingError as error:
+                logger.warning("passing over landing %d: %s", other.seq, error)
+    _require_rows(client, landing)
+    overtaken_by = [other for other in before if other.extent.retrieved_to >= landing.extent.retrieved_from]
+    for metrics in _portions(client, landing):
+        _store(client, landing, metrics=metrics, overtaken_by=overtaken_by)
+    landing_log.mark_stored(client, landing)
+
+
+def _store(client: Client, landing: Landing, *, metrics: list[str], overtaken_by: list[Landing]) -> None:
+    parameters = _bounds(landing) | {
+        "landing_id": landing.extent.landing_id,
+        "metrics": metrics,
+        "later_retrievals": [other.extent.landing_id for other in overtaken_by],
+    }
+    # What is stored later cannot share a key with this landing before this landing is stored, so the answer cannot age.
+    is_bulk = landing.extent.row_count >= BULK_ROWS and not overtaken_by
+    is_first = is_bulk and not client.query(statement("any_stored"), parameters=parameters).result_rows
+    client.command(statement("store_first_landing" if is_first else "store_landing"), parameters=parameters)
+
+
+def _bounds(landing: Landing) -> dict[str, Any]:
+    """Return the parameters that confine a read of `measurements` to a landing's range of the primary key."""
+    extent = landing.extent
+    return {
+        "metrics": list(extent.metrics),
+        "areas": list(extent.areas),
+        "vintages": list(extent.vintages),
+        "publishers": list(extent.publishers),
+        "observed_from": extent.observed_from,
+        "observed_to": extent.observed_to,
+    }
+
+
+def _require_rows(client: Client, landing: Landing) -> None:
+    """Refuse a landing whose rows are gone.
+
+    Raises:
+        LandingError: fewer rows are there than landed.
+    """
+    query = "SELECT count() FROM measurements_landing WHERE landing_id = {landing_id:String}"
+    found = client.query(query, parameters={"landing_id": landing.extent.landing_id}).first_row[0]
+    if found < landing.extent.row_count:
+        raise LandingError(
+            f"batch {landing.extent.batch_id!r} landed {landing.extent.row_count} rows, of which {found} are left: "
+            "they have expired; run its fetch again"
+        )
+
+
+def _portions(client: Client, landing: Landing) -> list[list[str]]:
+    """Split a landing's metrics into groups of at most ROWS_PER_STATEMENT rows each, where one metric has fewer."""
+    if landing.extent.row_count <= ROWS_PER_STATEMENT:
+        return [list(landing.extent.metrics)] if landing.extent.row_count else []
+    rows = client.query(
+        "SELECT metric, count() FROM measurements_landing WHERE landing_id = {landing_id:String} "
+        "GROUP BY metric ORDER BY metric",
+        parameters={"landing_id": landing.extent.landing_id},
+    ).result_rows
+    portions: list[list[str]] = []
+    room = 0
+    for metric, count in rows:
+        if count > room:
+            portions.append([])
+            room = ROWS_PER_STATEMENT
+        portions[-1].append(metric)
+        room -= count
+    return portions
+
+
+def _count(client: Client, landings: list[Landing]) -> tuple[int, int]:
+    """Count the versions that stand in `measurements` because of a batch: first ones, and later ones."""
+    extents = [landing.extent for landing in landings if landing.extent.row_count]
+    if not extents:
+        return 0, 0
+    parameters = {
+        "batch_id": extents[-1].batch_id,
+        "metrics": sorted({metric for extent in extents for metric in extent.metrics}),
+        "areas": sorted({area for extent in extents for area in extent.areas}),
+        "observed_from": min(extent.observed_from for extent in extents),
+        "observed_to": max(extent.observed_to for extent in extents),
+    }
+    new, revised = client.query(statement("count_stored"), parameters=parameters).first_row
+    return int(new), int(revised)

@@ -1,0 +1,87 @@
+"""Reads of `measurements` that several steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from powersense.contracts import Vintage
+from powersense.warehouse.sql import statement
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from clickhouse_connect.driver.client import Client
+
+# Later than any inserted_at: "as known now, whatever comes in meanwhile".
+EVER = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def is_empty(client: Client) -> bool:
+    """Tell whether no measurement is stored at all."""
+    return not client.query("SELECT 1 FROM measurements LIMIT 1").result_rows
+
+
+def newest_observed_at(
+    client: Client,
+    *,
+    metric: str,
+    area: str | Sequence[str] | None = None,
+    vintage: Vintage | str | None = None,
+    publisher: str = "rte",
+) -> datetime | None:
+    """Return the newest instant with a value, UTC; None where there is none.
+
+    Args:
+        client: any role's client.
+        metric: the series' metric.
+        area: one area, several, or None for any.
+        vintage: one vintage, or None for any.
+        publisher: who published it.
+    """
+    parameters = {
+        "metric": metric,
+        "areas": [area] if isinstance(area, str) else list(area or []),
+        "vintages": [str(vintage)] if vintage else [],
+        "publisher": publisher,
+    }
+    (newest,) = client.query(statement("newest_observed_at"), parameters=parameters).first_row
+    return newest if isinstance(newest, datetime) else None
+
+
+def as_known(  # noqa: PLR0913 - the bounds of one read
+    client: Client,
+    *,
+    metric: str,
+    areas: list[str],
+    start: datetime,
+    end: datetime,
+    as_of: datetime = EVER,
+    up_to_vintage: Vintage | str = Vintage.DEFINITIVE,
+) -> pd.DataFrame:
+    """Return the values of [start, end) as they were known at `as_of`.
+
+    Args:
+        client: any role's client.
+        metric: one metric.
+        areas: the areas wanted.
+        start: first instant, UTC.
+        end: end of the range, exclusive, UTC.
+        as_of: only what had been inserted by then counts, UTC.
+        up_to_vintage: the highest vintage that counts.
+
+    Returns:
+        One row per (area, observed_at), sorted, columns area, observed_at (UTC), value (the metric's unit), vintage,
+        version.
+    """
+    parameters = {
+        "metric": metric,
+        "areas": areas,
+        "start": start,
+        "end": end,
+        "as_of": as_of,
+        "up_to_vintage": str(up_to_vintage),
+    }
+    # By Arrow: the driver's own frames lose their columns when no row is found. Arrow gets an instant as its seconds.
+    frame: pd.DataFrame = client.query_arrow(statement("as_known"), parameters=parameters).to_pandas()
+    return frame.assign(observed_at=frame["observed_at"].astype("datetime64[s]").dt.tz_localize("UTC"))

@@ -1,0 +1,1 @@
+OPTIMIZE TABLE {table:Identifier} PARTITION ID {partition_id:String} FINAL

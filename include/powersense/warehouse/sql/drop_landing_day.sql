@@ -1,0 +1,1 @@
+ALTER TABLE measurements_landing DROP PARTITION ID {partition_id:String}

@@ -1,0 +1,58 @@
+-- Number one landing against what is stored, for one group of its metrics.
+-- Deterministic: whoever runs it, however often, given that every earlier landing that overlaps has been stored.
+-- docs/adr/0002-versioned-writer-without-locks.md
+INSERT INTO measurements
+    (metric, area, observed_at, vintage, publisher, version, value, source, retrieved_at, run_id, batch_id)
+WITH
+    -- One row per series key: of a key that a landing holds twice, the last retrieval, then a value rather than none.
+    landed AS (
+        SELECT metric, area, observed_at, vintage, publisher, value, source, retrieved_at, run_id, batch_id
+        FROM measurements_landing
+        WHERE landing_id = {landing_id:String} AND metric IN {metrics:Array(String)}
+        ORDER BY
+            metric, area, observed_at, vintage, publisher, retrieved_at DESC, value DESC NULLS LAST, source, run_id
+        LIMIT 1 BY metric, area, observed_at, vintage, publisher
+    ),
+    stored AS (
+        SELECT metric, area, observed_at, vintage, publisher, value, version, retrieved_at, batch_id
+        FROM measurements
+        WHERE metric IN {metrics:Array(String)}
+            AND area IN {areas:Array(String)}
+            AND observed_at BETWEEN {observed_from:DateTime('UTC')} AND {observed_to:DateTime('UTC')}
+            AND vintage IN {vintages:Array(String)}
+            AND publisher IN {publishers:Array(String)}
+        ORDER BY metric, area, observed_at, vintage, publisher, version DESC
+        LIMIT 1 BY metric, area, observed_at, vintage, publisher
+    ),
+    -- Retrievals that landed before this one though upstream gave them later: they may have confirmed a value without
+    -- making a version. Empty unless landings came out of order.
+    overtaking AS (
+        SELECT metric, area, observed_at, vintage, publisher, max((retrieved_at, batch_id)) AS retrieval
+        FROM measurements_landing
+        WHERE landing_id IN {later_retrievals:Array(String)}
+            AND metric IN {metrics:Array(String)}
+            AND area IN {areas:Array(String)}
+            AND observed_at BETWEEN {observed_from:DateTime('UTC')} AND {observed_to:DateTime('UTC')}
+        GROUP BY metric, area, observed_at, vintage, publisher
+    )
+SELECT
+    landed.metric,
+    landed.area,
+    landed.observed_at,
+    landed.vintage,
+    landed.publisher,
+    stored.version + 1,
+    landed.value,
+    landed.source,
+    landed.retrieved_at,
+    landed.run_id,
+    landed.batch_id
+FROM landed
+LEFT JOIN stored USING (metric, area, observed_at, vintage, publisher)
+LEFT JOIN overtaking USING (metric, area, observed_at, vintage, publisher)
+WHERE landed.value IS DISTINCT FROM stored.value
+    AND (landed.retrieved_at, landed.batch_id) > (stored.retrieved_at, stored.batch_id)
+    AND (landed.retrieved_at, landed.batch_id) > overtaking.retrieval
+-- A key without a stored row joins as version 0, NULL, 1970: a first NULL is not distinct from it, and is not stored.
+-- Both sides come sorted by their primary keys: merging them needs no memory that grows with the batch.
+SETTINGS join_use_nulls = 0, join_algorithm = 'full_sorting_merge', optimize_on_insert = 0

@@ -1,0 +1,138 @@
+"""The incident of 30 September 2017, from the bundled sample, replayed as it was published.
+
+In real time the regional loads of that Saturday collapsed to a twentieth; the labels are the half-hours at which real
+time and the later consolidated value disagree. Consolidated values of a month were published on the 15th of the next
+one, real time within minutes; each stretch below is scored on what was known at its end.
+"""
+
+from __future__ import annotations
+
+import lzma
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+
+import pandas as pd
+import pytest
+
+from powersense.contracts import AREA_BY_FOLDED_NAME, NATIONAL_AREA, fold
+from powersense.score import score_due, score_interval
+from tests.services.scoring_data import insert, paris_day, table
+
+SAMPLE = files("powersense.local").joinpath("sample")
+INCIDENT_DAY = "2017-09-30"
+# A quarter of an hour passes, its mean appears five minutes later, and the next run is at the next quarter.
+PUBLICATION_DELAY = timedelta(minutes=20)
+FIRST_RUN = paris_day(INCIDENT_DAY)[0] + timedelta(minutes=30)
+SAMPLE_ENDS = datetime(2017, 10, 13, 10, tzinfo=UTC)
+
+
+def loads_of(name: str, payload: bytes) -> pd.DataFrame:
+    """Return the loads of an RTE file: area, observed_at (UTC), value."""
+    lines = lzma.decompress(payload).decode("latin-1").splitlines()
+    rows = [line.split("\t") for line in lines if line.count("\t") > 5]
+    header, body = rows[0], [row for row in rows[1:] if len(row) > len(rows[0]) - 1]
+    frame = pd.DataFrame({key: [row[header.index(key)] for row in body] for key in ("Date", "Heures", "Consommation")})
+    local = pd.to_datetime(frame["Date"] + " " + frame["Heures"])
+    instants = local.dt.tz_localize("Europe/Paris", ambiguous=False, nonexistent="NaT").dt.tz_convert("UTC")
+    area = name.partition("RTE_")[2].partition("_")[0]
+    known = AREA_BY_FOLDED_NAME.get(fold(area), NATIONAL_AREA)
+    value = pd.to_numeric(frame["Consommation"], errors="coerce")
+    return pd.DataFrame({"area": known, "observed_at": instants.dt.as_unit("s"), "value": value}).dropna()
+
+
+def published_by_month(loads: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame]]:
+    """Return consolidated loads by month, each with the instant of its publication: the 15th of the next month."""
+    months = loads["observed_at"].dt.tz_convert("Europe/Paris").dt.strftime("%Y-%m-01")
+    return [
+        ((pd.Timestamp(month, tz="Europe/Paris") + pd.DateOffset(months=1, days=14)).to_pydatetime(), group)
+        for month, group in loads.groupby(months)
+    ]
+
+
+@pytest.fixture
+def sample(warehouse) -> None:
+    """The bundled loads in `measurements`, inserted when they were published."""
+    paths = [path for path in SAMPLE.iterdir() if path.name.endswith(".xls.xz")]
+    assert len(paths) > 20
+    for path in paths:
+        loads = loads_of(path.name, path.read_bytes())
+        if "_En-cours-TR" in path.name:
+            insert(loads, inserted_at=loads["observed_at"] + PUBLICATION_DELAY)
+        else:
+            # National years are bundled as definitive; what a reader of 2017 had of them were consolidated months.
+            for published_at, group in published_by_month(loads):
+                insert(group, vintage="consolidated", inserted_at=published_at)
+
+
+def labels() -> pd.DataFrame:
+    """Return the labelled half-hours: area, observed_at (UTC)."""
+    frame = pd.read_csv(str(SAMPLE.joinpath("incident_2017-09-30.csv")))
+    local = pd.to_datetime(frame["local_time"]).dt.tz_localize("Europe/Paris")
+    areas = [AREA_BY_FOLDED_NAME[fold(region)] for region in frame["region"]]
+    return pd.DataFrame({"area": areas, "observed_at": local.dt.tz_convert("UTC")})
+
+
+def standing() -> pd.DataFrame:
+    return table("SELECT area, observed_at FROM anomalies FINAL WHERE isNull(retracted_at)")
+
+
+def false_episodes(episodes: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
+    """Return the episodes of other days that hold no labelled half-hour, with their week."""
+    known = set(zip(labelled["area"], labelled["observed_at"], strict=True))
+    halves = [
+        pd.date_range(row.started_at.floor("30min"), row.ended_at, freq="30min", inclusive="left")
+        for row in episodes.itertuples()
+    ]
+    is_true = [
+        any((row.area, half) in known for half in covered)
+        for row, covered in zip(episodes.itertuples(), halves, strict=True)
+    ]
+    local = episodes["started_at"].dt.tz_convert("Europe/Paris")
+    other_days = local.dt.strftime("%Y-%m-%d") != INCIDENT_DAY
+    return episodes.assign(week=local.dt.strftime("%G-W%V"))[other_days & ~pd.Series(is_true, index=episodes.index)]
+
+
+@pytest.mark.slow
+def test_the_incident_is_found_at_once_and_whole_with_hardly_a_false_alarm_and_healed_by_its_revision(
+    sample, record_property
+):
+    day_start, day_end = paris_day(INCIDENT_DAY)
+    sample_starts, august_published = paris_day("2017-09-01")[0], paris_day("2017-09-15")[0]
+    labelled = labels()
+    assert len(labelled) == 484
+
+    # As published: until 14 September history ends with July, from 15 September with August.
+    before = timedelta(seconds=1)
+    score_interval(sample_starts, august_published, run_id="september", as_of=august_published - before)
+    score_interval(august_published, day_start, run_id="september", as_of=day_start)
+    assert standing().empty
+
+    # The first run after the first bad value appeared flags it, in all ten labelled regions.
+    score_interval(day_start, FIRST_RUN, run_id="first run", as_of=FIRST_RUN)
+    first = standing()
+    assert set(first["observed_at"]) == {pd.Timestamp(day_start)}
+    assert set(labelled["area"]) <= set(first["area"])
+    assert set(table("SELECT state FROM episodes FINAL")["state"]) == {"open"}
+
+    score_interval(day_start, SAMPLE_ENDS, run_id="october", as_of=SAMPLE_ENDS)
+    recall = len(labelled.merge(standing(), on=["area", "observed_at"])) / len(labelled)
+    assert recall >= 0.95
+
+    episodes = table("SELECT * FROM episodes FINAL WHERE state != 'retracted'")
+    of_the_day = episodes[episodes["started_at"] == pd.Timestamp(day_start)]
+    assert set(labelled["area"]) <= set(of_the_day["area"])
+    assert set(of_the_day["ended_at"]) == {pd.Timestamp(day_end)}
+    assert set(of_the_day["severity"]) == {"critical"}
+    false = false_episodes(episodes, labelled)
+    assert false.groupby(["area", "week"]).size().max() <= 1, false[["area", "explanation"]].to_string()
+    scored = table("SELECT countIf(status = 'scored') AS scored, count() AS points FROM scores FINAL").iloc[0]
+    assert scored["scored"] > 0.65 * scored["points"]
+    record_property("recall", recall)
+    record_property("false_episodes", len(false))
+
+    # On 15 October the consolidated September appears: its half-hours are right, and their anomalies are taken back.
+    healed_at = datetime(2017, 10, 15, 12, tzinfo=UTC)
+    score_due(healed_at, "healed", as_of=healed_at)
+    september = labelled[labelled["observed_at"] < pd.Timestamp(day_end)]
+    assert len(september) == 480
+    assert september.merge(standing(), on=["area", "observed_at"]).empty

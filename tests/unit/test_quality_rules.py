@@ -1,0 +1,190 @@
+"""The rules, the life of an alert and the notices it owes: pure, against tables of cases and a reference model."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from powersense.quality.lifecycle import Alert, advance
+from powersense.quality.notices import MAX_TEXT, Event, Notice, Outcome, Record, clean, compose, owed
+from powersense.quality.rules import ALL_RULES, CHECKED_RULES, Finding, Severity, Thresholds
+from powersense.quality.rules.finding import by_share
+
+ROOT = Path(__file__).resolve().parents[2]
+NOON = datetime(2017, 9, 30, 12, tzinfo=UTC)
+LIMITS = Thresholds()
+FINDING = Finding("stale_data", Severity.WARNING, "No recent load for Bretagne", "125 min old", area="Bretagne")
+
+
+def find(rule: str, *rows: dict[str, Any], now: datetime = NOON) -> list[Finding]:
+    return CHECKED_RULES[rule](rows, now=now, thresholds=LIMITS)
+
+
+@pytest.mark.parametrize("rule", CHECKED_RULES)
+def test_no_facts_no_findings(rule: str) -> None:
+    assert find(rule) == []
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(120, 0), (121, 1)])
+def test_staleness_begins_after_its_limit(minutes: int, count: int) -> None:
+    rows = [{"area": "France", "newest": NOON}, {"area": "Bretagne", "newest": NOON - timedelta(minutes=minutes)}]
+    assert len(find("stale_data", *rows)) == count
+
+
+def test_an_area_without_any_value_is_stale_and_all_of_them_are_one_line() -> None:
+    france, empty = {"area": "France", "newest": NOON}, {"area": "Bretagne", "newest": None}
+    assert [(found.area, found.severity) for found in find("stale_data", france, empty)] == [("Bretagne", "warning")]
+    assert [(found.area, found.severity, found.key) for found in find("stale_data", empty)] == [("", "info", "all")]
+
+
+@pytest.mark.parametrize(("received", "count"), [(0, 0), (86, 1), (87, 0), (96, 0)])
+def test_coverage_below_its_limit_is_low_and_none_at_all_is_staleness(received: int, count: int) -> None:
+    assert len(find("low_coverage", {"area": "France", "received": received, "expected": 96})) == count
+
+
+@pytest.mark.parametrize(
+    ("affected", "total", "severity"), [(1, 13, "warning"), (4, 13, "warning"), (5, 13, "critical")]
+)
+def test_a_third_of_the_areas_is_critical(affected: int, total: int, severity: str) -> None:
+    assert by_share(affected, total) == severity
+
+
+def test_one_area_of_one_is_no_outage_of_many() -> None:
+    assert by_share(1, 1) == "warning"
+
+
+def test_every_rule_has_its_query_and_its_runbook_heading_and_no_heading_is_orphaned() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), flags=re.MULTILINE)
+    assert sorted(headings) == sorted(ALL_RULES)
+    queries = ROOT / "include" / "powersense" / "quality" / "sql"
+    assert [rule for rule in CHECKED_RULES if not (queries / f"{rule}.sql").exists()] == []
+
+
+# One step of a history: minutes after noon (any order), and the severity found, or None.
+STEPS = st.lists(st.tuples(st.integers(0, 12), st.sampled_from([None, *Severity])), max_size=14)
+
+
+@given(STEPS)
+def test_an_alerts_life_agrees_with_a_plain_reading_of_its_history(steps: list[tuple[int, Severity | None]]) -> None:
+    """The reference keeps the accepted checks as a list, and derives everything from it afterwards."""
+    current: Alert | None = None
+    lives: list[list[int]] = []
+    closed_at: int | None = None
+    for minute, severity in steps:
+        finding = None if severity is None else Finding("r", severity, "s", "m")
+        current = advance(current, finding, now=NOON + timedelta(minutes=minute), run_id="run") or current
+        if closed_at is None and lives:
+            if minute < lives[-1][-1]:
+                continue
+            if finding is None:
+                closed_at = minute
+            else:
+                lives[-1].append(minute)
+        elif finding is not None and (closed_at is None or minute > closed_at):
+            lives.append([minute])
+            closed_at = None
+    if not lives:
+        assert current is None
+        return
+    assert current is not None
+    assert current.opened_at == NOON + timedelta(minutes=lives[-1][0])
+    assert current.last_seen_at == NOON + timedelta(minutes=lives[-1][-1])
+    assert current.occurrences == len(set(lives[-1]))
+    assert current.closed_at == (None if closed_at is None else NOON + timedelta(minutes=closed_at))
+    assert current.is_open == (closed_at is None)
+
+
+@given(STEPS)
+def test_repeating_each_check_changes_nothing(steps: list[tuple[int, Severity | None]]) -> None:
+    current: Alert | None = None
+    for minute, severity in steps:
+        finding = None if severity is None else Finding("r", severity, "s", "m")
+        now = NOON + timedelta(minutes=minute)
+        current = advance(current, finding, now=now, run_id="run") or current
+        assert advance(current, finding, now=now, run_id="retry") is None
+
+
+@given(STEPS)
+def test_ids_never_come_back(steps: list[tuple[int, Severity | None]]) -> None:
+    current: Alert | None = None
+    opened: dict[str, datetime] = {}
+    for minute, severity in steps:
+        finding = None if severity is None else Finding("r", severity, "s", "m")
+        after = advance(current, finding, now=NOON + timedelta(minutes=minute), run_id="run")
+        current = after or current
+        if current is not None:
+            assert opened.setdefault(current.alert_id, current.opened_at) == current.opened_at
+
+
+def alert(severity: Severity = Severity.WARNING, *, is_open: bool = True) -> Alert:
+    opened = advance(None, Finding("r", severity, "s", "m"), now=NOON, run_id="run")
+    assert opened is not None
+    closed = advance(opened, None, now=NOON, run_id="run")
+    assert closed is not None
+    return opened if is_open else closed
+
+
+def record(event: Event, outcome: Outcome, *, severity: Severity = Severity.WARNING, attempt: int = 1) -> Record:
+    return Record(alert().alert_id, event, severity, "log", attempt, outcome, NOON)
+
+
+@pytest.mark.parametrize(
+    ("of", "records", "expected"),
+    [
+        (alert(), [], (Event.OPENED, 1)),
+        (alert(Severity.INFO), [], None),
+        (alert(), [record(Event.OPENED, Outcome.SENT)], None),
+        (alert(), [record(Event.OPENED, Outcome.CLAIMED)], None),
+        (alert(), [record(Event.OPENED, Outcome.FAILED)], (Event.OPENED, 2)),
+        (alert(), [record(Event.OPENED, Outcome.FAILED, attempt=3)], None),
+        (alert(Severity.CRITICAL), [record(Event.OPENED, Outcome.SENT)], (Event.ESCALATED, 1)),
+        (alert(), [record(Event.OPENED, Outcome.SENT, severity=Severity.CRITICAL)], None),
+        (alert(is_open=False), [record(Event.OPENED, Outcome.SENT)], (Event.CLOSED, 1)),
+        (alert(is_open=False), [record(Event.OPENED, Outcome.SENT), record(Event.CLOSED, Outcome.SENT)], None),
+        (alert(is_open=False), [], None),
+        (alert(is_open=False), [record(Event.OPENED, Outcome.FAILED)], None),
+    ],
+    ids=[
+        "a new alert is told",
+        "info is not told",
+        "once",
+        "not while another tells it",
+        "again after a failure",
+        "three times at most",
+        "again when it gets worse",
+        "not when it gets better",
+        "when it closes",
+        "once when it closes",
+        "not of the end when nobody heard of the beginning",
+        "nor when the beginning failed",
+    ],
+)
+def test_what_an_alert_owes_its_target(of: Alert, records: list[Record], expected: tuple[Event, int] | None) -> None:
+    notice = owed(of, records, target="log", least=Severity.WARNING, clock=NOON)
+    assert (notice and (notice.event, notice.attempt)) == expected
+
+
+def test_a_claim_whose_holder_died_expires() -> None:
+    records = [record(Event.OPENED, Outcome.CLAIMED)]
+    later = owed(alert(), records, target="log", least=Severity.WARNING, clock=NOON + timedelta(minutes=11))
+    assert later is not None
+    assert later.attempt == 2
+
+
+@given(st.text())
+def test_clean_text_is_one_short_line(text: str) -> None:
+    cleaned = clean(text)
+    assert len(cleaned) <= MAX_TEXT
+    assert len(cleaned.splitlines()) <= 1
+
+
+def test_a_message_names_severity_time_and_runbook() -> None:
+    title, body = compose([Notice(alert(), Event.OPENED, "log"), Notice(alert(is_open=False), Event.CLOSED, "log")])
+    assert title == "PowerSense opened [warning] s (+1)"
+    assert "Since 2017-09-30 12:00 UTC, closed 2017-09-30 12:00 UTC. Runbook: docs/runbook.md#r" in body
