@@ -87,7 +87,9 @@ def _bootstrap(folder: Path, server: Any) -> list[dict[str, Any]]:
 
     jobs = []
     for year, path in _yearly_files(folder).items():
-        one = job("history", "national_consolidated", datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC))
+        one = job(
+            "history", "national_consolidated", datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+        )
         jobs.append({**one, "urls": [path.as_uri()]})
     pd.DataFrame({"warm": [1]}).to_dict()
     started = time.perf_counter()
@@ -98,8 +100,24 @@ def _bootstrap(folder: Path, server: Any) -> list[dict[str, Any]]:
     loader = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
     engine = _peak_mib(server.pid)
     return [
-        _row("bootstrap of seven yearly files", rows / seconds, "rows/s", f"{rows:,} rows", None, ">= 200,000", rows / seconds >= 200_000),
-        _row("peak memory of that bootstrap, loader", loader, "MiB", f"engine {engine:,.0f} MiB", None, "<= 1,024", loader <= 1024),
+        _row(
+            "bootstrap of seven yearly files",
+            rows / seconds,
+            "rows/s",
+            f"{rows:,} rows",
+            None,
+            ">= 200,000",
+            rows / seconds >= 200_000,
+        ),
+        _row(
+            "peak memory of that bootstrap, loader",
+            loader,
+            "MiB",
+            f"engine {engine:,.0f} MiB",
+            None,
+            "<= 1,024",
+            loader <= 1024,
+        ),
     ]
 
 
@@ -110,7 +128,7 @@ def _cycle() -> list[dict[str, Any]]:
         end = datetime(2017, 10, 5, 10, 0, tzinfo=UTC)
         ours, bare = _ours(end), _bare(end, address)
         ours(0), bare(0)
-        pairs = [(_seconds(lambda: ours(turn)), _seconds(lambda: bare(turn))) for turn in range(1, ROUNDS + 1)]
+        pairs = [(_seconds(ours, turn), _seconds(bare, turn)) for turn in range(1, ROUNDS + 1)]
     cycle, script = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
     return [_row("one ingestion cycle", cycle, "s", f"bare script {script:.2f} s", ratio, "<= 2 x", ratio <= 2)]
@@ -136,7 +154,8 @@ def _bare(end: datetime, address: str) -> Callable[[int], object]:
     keys = ["perimetre", "libelle_region", "code_insee_region", "nature", "date", "heure", "date_heure"]
     with connect("writer") as client:
         client.command(
-            "CREATE TABLE bench_bare (area String, date_heure DateTime, nature String, metric String, value Nullable(Float64)) "
+            "CREATE TABLE bench_bare "
+            "(area String, date_heure DateTime, nature String, metric String, value Nullable(Float64)) "
             "ENGINE = MergeTree ORDER BY (metric, area, date_heure)"
         )
     start, until = (f"{end + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (-24, 48))
@@ -155,8 +174,12 @@ def _bare(end: datetime, address: str) -> Callable[[int], object]:
                 )
                 wide = pd.DataFrame(answer.json())
                 wide["date_heure"] = pd.to_datetime(wide["date_heure"])
-                long = wide.drop(columns=[name for name in keys if name in wide and name not in (area, "date_heure", "nature")])
-                long = long.melt(id_vars=[area, "date_heure", "nature"], var_name="metric").rename(columns={area: "area"})
+                long = wide.drop(
+                    columns=[name for name in keys if name in wide and name not in (area, "date_heure", "nature")]
+                )
+                long = long.melt(id_vars=[area, "date_heure", "nature"], var_name="metric").rename(
+                    columns={area: "area"}
+                )
                 long["value"] = pd.to_numeric(long["value"], errors="coerce")
                 client.insert_df("bench_bare", long[["area", "date_heure", "nature", "metric", "value"]])
         return turn
@@ -177,8 +200,8 @@ def _replay() -> Iterator[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT / "include")},
     )
     try:
-        assert process.stdout is not None
-        process.stdout.readline()
+        if process.stdout:
+            process.stdout.readline()
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -187,9 +210,9 @@ def _replay() -> Iterator[str]:
             process.stdout.close()
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(work: Callable[[int], object], turn: int) -> float:
     started = time.perf_counter()
-    work()
+    work(turn)
     return time.perf_counter() - started
 
 
@@ -198,8 +221,18 @@ def _peak_mib(pid: int) -> float:
     return next(int(line.split()[1]) / MIB for line in lines if line.startswith("VmHWM"))
 
 
-def _row(name: str, value: float, unit: str, reference: str, ratio: float | None, goal: str, holds: bool) -> dict[str, Any]:  # noqa: PLR0913, PLR0917
-    return {"name": name, "value": value, "unit": unit, "reference": reference, "ratio": ratio, "goal": goal, "holds": holds}
+def _row(  # noqa: PLR0917
+    name: str, value: float, unit: str, reference: str, ratio: float | None, goal: str, holds: bool
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "reference": reference,
+        "ratio": ratio,
+        "goal": goal,
+        "holds": holds,
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The dbt run that follows ingestion: the whole DAG run in Airflow against `dbt build` of the same selection.
 
-Starts a local stack of its own (schedules off, on free ports, in a temporary folder) and stores `BENCH_TRANSFORM_DAYS` days
+Starts a local stack of its own (schedules off, free ports, a temporary folder) and stores `BENCH_TRANSFORM_DAYS` days
 (default 60) of load for 13 areas. Rounds alternate, so that both sides meet the same machine.
 """
 
@@ -27,10 +27,11 @@ ROUNDS = 3
 GOAL = 3.0
 
 _FILL = """
-    INSERT INTO measurements (metric, area, observed_at, vintage, publisher, version, value, source, retrieved_at, run_id, batch_id)
+    INSERT INTO measurements
+        (metric, area, observed_at, vintage, publisher, version, value, source, retrieved_at, run_id, batch_id)
     SELECT
-        'consommation', area, toStartOfInterval(now('UTC'), INTERVAL 15 MINUTE) - number * 900 AS observed_at,
-        'realtime', 'rte', 1, 5000 + 1000 * sin(toUnixTimestamp(observed_at) / 13750), 'bench', now64(3), 'bench', 'bench'
+        'consommation', area, toStartOfInterval(now('UTC'), INTERVAL 15 MINUTE) - number * 900 AS at,
+        'realtime', 'rte', 1, 5000 + 1000 * sin(toUnixTimestamp(at) / 13750), 'bench', now64(3), 'bench', 'bench'
     FROM numbers({steps:UInt32}) ARRAY JOIN {areas:Array(String)} AS area
 """
 

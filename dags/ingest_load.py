@@ -76,7 +76,8 @@ def ingest_load() -> None:
         with no_retry_where_useless():
             return fetch(job, run_id=context["run_id"], dag_id=DAG_ID)
 
-    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    # ALL_DONE: the rule with MIN_ONE_SUCCESS skips as soon as one upstream task skips, as load_history mostly does.
+    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE)
     def store(batches: Any, loaded: Any, **context: Any) -> Any:
         from powersense.ingest import announce, store
 

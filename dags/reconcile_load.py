@@ -58,7 +58,7 @@ def reconcile_load() -> None:
         with no_retry_where_useless():
             return fetch(job, run_id=context["run_id"], dag_id=DAG_ID)
 
-    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE)
     def store(batches: Any, **context: Any) -> Any:
         from powersense.ingest import announce, store
 

@@ -112,6 +112,10 @@ def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     """AIRFLOW_HOME with a migrated metadata database; DAG tests call `dag.test()` on it."""
+    # transform_warehouse is rendered from the manifest, which a fresh clone has not yet.
+    subprocess.run(
+        [sys.executable, "-m", "powersense.transform_artifacts"], check=True, capture_output=True, timeout=180, cwd=ROOT
+    )
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=180, cwd=ROOT
     )

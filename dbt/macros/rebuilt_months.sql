@@ -28,23 +28,34 @@
     )) as month
     order by month
   {%- endset -%}
-  {{ return(run_query(query).columns[0].values() | map('string') | list) }}
+  {{ return(run_query(query).columns[0].values() | map('string') | sort) }}
 {% endmacro %}
 
 {#- A predicate that keeps the given months (all when none), written as literal ranges of the instant so that it
-    reaches the primary key through every view in between. lookback_days widens each range at its start. -#}
+    reaches the primary key through every view in between. Neighbouring months are one range: a hundred small ones
+    make the engine hold a hundred streams in memory. lookback_days widens each range at its start. -#}
 {% macro in_months(instant, months, lookback_days=0) -%}
   {%- if months is none -%}
     1
   {%- elif not months -%}
     0
   {%- else -%}
-    (
+    {%- set ranges = [] -%}
     {%- for month in months -%}
-      {{ ' or ' if not loop.first -}}
-      {{ instant }} >= toDateTime('{{ month }} 00:00:00', 'Europe/Paris')
-      {{- ' - toIntervalDay(' ~ lookback_days ~ ')' if lookback_days }}
-      and {{ instant }} < addMonths(toDateTime('{{ month }} 00:00:00', 'Europe/Paris'), 1)
+      {%- set position = (month[:4] | int) * 12 + (month[5:7] | int) -%}
+      {%- if ranges and ranges[-1].position + ranges[-1].length == position -%}
+        {%- do ranges[-1].update({'length': ranges[-1].length + 1}) -%}
+      {%- else -%}
+        {%- do ranges.append({'first': month, 'position': position, 'length': 1}) -%}
+      {%- endif -%}
+    {%- endfor -%}
+    (
+    {%- for range in ranges -%}
+      {%- set start = "toDateTime('" ~ range.first ~ " 00:00:00', 'Europe/Paris')" -%}
+      {{ ' or ' if not loop.first }}(
+        {{- instant }} >= {{ start }}{{ ' - toIntervalDay(' ~ lookback_days ~ ')' if lookback_days }}
+        and {{ instant }} < addMonths({{ start }}, {{ range.length }})
+      )
     {%- endfor -%}
     )
   {%- endif -%}

@@ -65,9 +65,6 @@ def test_a_range_in_the_conf_is_scored_whole_and_again(dag):
     insert(history)
     insert(with_values(history, between=(NOON, SATURDAY[1]), factor=0.05), version=2)
     conf = {"start": SATURDAY[0].isoformat(), "end": SATURDAY[1].isoformat()}
-    import powersense.score as q; o=q.score_window
-    def f(w,r): print("WINDOW",w,r); return o(w,r)
-    q.score_window=f
     runs = [dag.test(run_conf=conf), dag.test(run_conf=conf)]
     assert [run.state for run in runs] == ["success", "success"]
     found = scores()

@@ -174,10 +174,14 @@ def test_a_measured_value_of_the_future_is_set_aside_and_a_forecast_is_not():
     assert reasons(outcome) == ["future_value"]
 
 
-def test_blank_future_rows_are_absent_not_quarantined():
-    outcome = run(record("2022-07-02T10:00:00+02:00", consommation=None, prevision_j1=51_000))
-    assert values(outcome)["consommation", "2022-07-02T08:00"] is None
+def test_blank_measurements_of_the_future_are_left_out_and_a_withdrawn_forecast_is_not():
+    outcome = run(record("2022-07-02T10:00:00+02:00", consommation=None, prevision_j1=51_000, prevision_j=None))
+    assert values(outcome) == {
+        ("prevision_j1", "2022-07-02T08:00"): 51_000,
+        ("prevision_j", "2022-07-02T08:00"): None,
+    }
     assert reasons(outcome) == []
+    assert outcome.counts.cells_absent == 1
 
 
 def test_a_first_load_leaves_absent_values_out():

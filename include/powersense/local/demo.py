@@ -17,7 +17,7 @@ from powersense.local.progress import Progress
 from powersense.local.replay_settings import frozen_clock, shift
 
 if TYPE_CHECKING:
-    from powersense.local.stack import Stack
+    from powersense.local.stages import Stack
 
 INGEST, TRANSFORM, SCORE, CHECK = "ingest_load", "transform_warehouse", "score_anomalies", "check_data_quality"
 REPORT_FILE = PROJECT_ROOT / "build" / "demo.json"

@@ -127,10 +127,10 @@ def realtime_begins_at() -> datetime:
 def alert_lines() -> list[str]:
     """Return the open alerts, a line each, the gravest first."""
     return [
-        f"  alert [{severity}] {area or '-'}: {message}"
-        for severity, area, message in _query(
-            "SELECT severity, area, message FROM alerts FINAL WHERE state = 'open' "
-            "ORDER BY severity DESC, area LIMIT 20"
+        f"  alert [{severity}] {subject}"
+        for severity, subject in _query(
+            "SELECT severity, subject FROM alerts FINAL WHERE state = 'open' "
+            "ORDER BY severity DESC, rule, area LIMIT 30"
         )
     ]
 
@@ -169,9 +169,9 @@ def read(*, shift: timedelta) -> DemoReport:
             )
         ),
         alerts=tuple(
-            f"[{severity}] {message}"
-            for severity, message in _query(
-                "SELECT severity, message FROM alerts FINAL ORDER BY severity DESC, rule, area"
+            f"[{severity}] {subject}"
+            for severity, subject in _query(
+                "SELECT severity, subject FROM alerts FINAL ORDER BY severity DESC, rule, area"
             )
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from powersense.local.options import StackOptions
@@ -10,6 +10,7 @@ from powersense.local.state import StateFolder
 
 SAMPLE_FOLDER = Path(__file__).with_name("sample")
 _DOCUMENT = "replay"
+_SAMPLE_BEGINS = date(2016, 1, 1)
 
 
 def replay_arguments(options: StackOptions, state: StateFolder, *, now: datetime) -> list[str]:
@@ -35,6 +36,14 @@ def replay_arguments(options: StackOptions, state: StateFolder, *, now: datetime
         state.write(_DOCUMENT, kept)
     arguments = ["--data", str(folder), "--shift", str(kept["shift_days"])]
     return arguments + (["--clock", str(kept["clock"])] if "clock" in kept else [])
+
+
+def sample_variables(state: StateFolder) -> dict[str, str]:
+    """Return the variables that spare the DAGs the years before the bundled sample begins; none for another folder."""
+    kept = state.read(_DOCUMENT)
+    if kept.get("folder") != str(SAMPLE_FOLDER):
+        return {}
+    return {"HISTORY_START_YEAR": str((_SAMPLE_BEGINS + timedelta(days=int(kept["shift_days"]))).year)}
 
 
 def frozen_clock(state: StateFolder) -> datetime:

@@ -112,7 +112,6 @@ def _parameters(now: datetime, settings: Settings) -> dict[str, Any]:
         "regional_max_mw": REGIONAL_MAX_MW,
         "max_imbalance": settings.quality_max_imbalance,
         "polled_sources": [source.id for source in sources_of("live")],
-        "marts_database": settings.clickhouse_marts_database,
     }
 
 

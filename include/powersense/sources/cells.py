@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from powersense.contracts import QuarantineReason
@@ -69,11 +70,19 @@ def judge_values(cells: Cells, *, observed_at: pd.Series, known_until: datetime,
         known_until: no measured value can be later than this, UTC.
         source: ranges and forecast metrics.
     """
-    is_future = (observed_at > pd.Timestamp(known_until)).to_numpy(dtype=bool)
     for position, metric in enumerate(cells.metrics):
         values, problem = cells.values[position], cells.problem[position]
         low, high = source.valid_range(metric)
         with np.errstate(invalid="ignore"):
             problem[(problem == 0) & ((values < low) | (values > high))] = _OUT_OF_RANGE
-        if is_future.any() and not source.is_forecast(metric):
-            problem[(problem == 0) & is_future & ~np.isnan(values)] = _FUTURE
+    unmeasured = is_unmeasured(cells, observed_at=observed_at, known_until=known_until, source=source)
+    cells.problem[(cells.problem == 0) & unmeasured & ~np.isnan(cells.values)] = _FUTURE
+
+
+def is_unmeasured(
+    cells: Cells, *, observed_at: pd.Series, known_until: datetime, source: Source
+) -> npt.NDArray[np.bool_]:
+    """Tell which cells lie in the future and are no forecasts; shape (metrics, records), arguments as judge_values."""
+    is_future = (observed_at > pd.Timestamp(known_until)).to_numpy(dtype=bool)
+    is_measured = np.array([not source.is_forecast(metric) for metric in cells.metrics], dtype=bool)
+    return is_measured[:, None] & is_future[None, :]

@@ -15,7 +15,7 @@ import pandas as pd
 from powersense.contracts import LANDING_COLUMNS, QuarantineReason
 from powersense.errors import MalformedResponseError
 from powersense.sources import set_aside
-from powersense.sources.cells import Cells, judge_values, read_cells
+from powersense.sources.cells import Cells, is_unmeasured, judge_values, read_cells
 from powersense.sources.duplicates import resolve_duplicates
 from powersense.sources.keys import Keys, resolve_keys
 from powersense.sources.source import Source
@@ -81,11 +81,15 @@ def normalise(  # noqa: PLR0913 - keyword-only facts of one answer
     keys = resolve_keys(records, source)
     cells = read_cells(records, source)
     keys, collapsed = _settle_duplicates(keys, cells)
-    judge_values(cells, observed_at=keys.observed_at, known_until=retrieved_at + FUTURE_TOLERANCE, source=source)
+    known_until = retrieved_at + FUTURE_TOLERANCE
+    judge_values(cells, observed_at=keys.observed_at, known_until=known_until, source=source)
     usable = keys.is_placed & ~collapsed
     cells.problem[:, ~usable] = 0
     landed = usable & (cells.problem == 0)
-    absent = landed & np.isnan(cells.values) if drop_absent else np.zeros(landed.shape, dtype=bool)
+    absent = landed & np.isnan(cells.values)
+    if not drop_absent:
+        # No measured value of the future is ever stored, so its absence withdraws nothing; a forecast may be withdrawn.
+        absent &= is_unmeasured(cells, observed_at=keys.observed_at, known_until=known_until, source=source)
     quarantined = [
         set_aside.whole_records(records, keys, origin=origin, run_id=run_id),
         set_aside.single_values(records, keys, cells, source=source, origin=origin, run_id=run_id),

@@ -57,7 +57,7 @@ def connect(role: Role = "writer", *, database: str | None = None, **session_set
         clickhouse_conn_id=connection_id,
         database=database,
         session_settings=session_settings_for(role, settings) | session_settings,
-        # Sessions on the server serve temporary tables, which nothing here uses, and forbid parallel requests.
+        # Sessions on the server forbid parallel requests; only scoring, for its temporary tables, opens one by its id.
         # Instants come back with their zone, since a naive one compares with nothing else in the package.
         client_kwargs={"autogenerate_session_id": False, "tz_mode": "aware"},
     )

@@ -59,6 +59,16 @@ class Landing:
 
 
 _EXTENT_COLUMNS = tuple(field.name for field in fields(Extent))
+# Named here, since the driver would ask the server for them at every insert.
+_EXTENT_TYPES = (
+    "String",
+    "String",
+    "UInt64",
+    *("Array(LowCardinality(String))",) * 4,
+    *("DateTime('UTC')",) * 2,
+    *("DateTime64(3, 'UTC')",) * 2,
+    "Nullable(DateTime('UTC'))",
+)
 
 
 def append(client: Client, extent: Extent) -> int:
@@ -73,6 +83,7 @@ def append(client: Client, extent: Extent) -> int:
             "landings",
             [[seq, *astuple(extent)]],
             column_names=["seq", *_EXTENT_COLUMNS],
+            column_type_names=["UInt64", *_EXTENT_TYPES],
             settings={"insert_deduplication_token": f"landing-{seq}"},
         )
         holder = client.query("SELECT any(landing_id) FROM landings WHERE seq = {seq:UInt64}", parameters={"seq": seq})

@@ -1,5 +1,6 @@
 -- The points that need a score: recent ones without one, and those of any age whose value is not the one that was scored.
--- `changed` leans on the skip index over inserted_at, so that years of settled history are not read again every run.
+-- `changed` leans on the skip index over inserted_at and on the first scored instant, so that settled history and history
+-- without scores are not read again every run.
 CREATE TEMPORARY TABLE scoring_targets ENGINE = Memory AS
 WITH
     changed AS
@@ -11,6 +12,7 @@ WITH
         WHERE metric = {metric:String}
             AND area IN {areas:Array(String)}
             AND observed_at < {start:DateTime('UTC')}
+            AND observed_at >= (SELECT min(observed_at) FROM scores WHERE detector = {detector:String} AND metric = {metric:String})
             AND inserted_at > {changed_since:DateTime64(6, 'UTC')}
             AND (area, observed_at) IN
             (

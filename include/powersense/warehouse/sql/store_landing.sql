@@ -54,5 +54,4 @@ WHERE landed.value IS DISTINCT FROM stored.value
     AND (landed.retrieved_at, landed.batch_id) > (stored.retrieved_at, stored.batch_id)
     AND (landed.retrieved_at, landed.batch_id) > overtaking.retrieval
 -- A key without a stored row joins as version 0, NULL, 1970: a first NULL is not distinct from it, and is not stored.
--- Both sides come sorted by their primary keys: merging them needs no memory that grows with the batch.
-SETTINGS join_use_nulls = 0, join_algorithm = 'full_sorting_merge', optimize_on_insert = 0
+SETTINGS join_use_nulls = 0, optimize_on_insert = 0
