@@ -89,6 +89,6 @@ if [ ! -x $(PYTHON) ]; then \
 fi; \
 $(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip -q; \
 echo "  installing $(1) into $(VENV), once: a few minutes, 2 GB of disk"; \
-$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(1); \
+$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $(1); \
 echo "✓ Python environment                 $$(( $$(date +%s) - begun )) s"
 endef

@@ -25,7 +25,8 @@ def show(row: dict[str, object]) -> str:
     """Format one row for the terminal."""
     ratio = "" if row["ratio"] is None else f"  ratio {row['ratio']:.2f}"
     mark = "ok  " if row["holds"] else "MISS"
-    return f"{mark} {row['name']}: {row['value']:,.3g} {row['unit']}{ratio}  (goal {row['goal']}; reference {row['reference']})"
+    against = f"(goal {row['goal']}; reference {row['reference']})"
+    return f"{mark} {row['name']}: {row['value']:,.3g} {row['unit']}{ratio}  {against}"
 
 
 def main() -> int:

@@ -88,10 +88,9 @@ def connection_json(server: EmbeddedClickHouse, *, role: str, database: str) -> 
 @pytest.fixture
 def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     """Fresh, migrated databases; settings and both Airflow connections point at them."""
+    from powersense.settings import get_settings
     from powersense.warehouse.client import connect
     from powersense.warehouse.migrate import migrate
-
-    from powersense.settings import get_settings
 
     name = f"powersense_test_{secrets.token_hex(4)}"
     marts = f"{name}_marts"

@@ -25,9 +25,7 @@ def test_a_day_has_23_24_or_25_hours_and_only_sundays_are_odd(day):
     assert hours == 24 or day.weekday() == 6
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [(date(2017, 3, 26), 23), (date(2017, 10, 29), 25), (date(2017, 9, 30), 24)]
-)
+@pytest.mark.parametrize(("day", "hours"), [(date(2017, 3, 26), 23), (date(2017, 10, 29), 25), (date(2017, 9, 30), 24)])
 def test_daylight_saving_days_have_their_length(day, hours):
     assert describe(day).hours == hours
 
