@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-$(call hash,requirements.lock)
 DEV_STAMP := $(VENV)/.installed-dev-$(call hash,requirements-dev.lock)
 STACK     := $(PYTHON) -m powersense.local.stack
 
-.PHONY: help setup demo demo-once demo-reset start stop airflow dbt test lint format bench clean
+.PHONY: help setup demo demo-once demo-reset start stop airflow dbt test lint format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ format: $(DEV_STAMP) ## Format the Python files and fix what can be fixed
 
 bench: $(DEV_STAMP) ## Measure speed and memory against references, write build/bench.json
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+lock: ## Resolve requirements*.txt again into the two locks (needs uv)
+	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt
+	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 -o requirements-dev.lock requirements-dev.txt
 
 clean: ## Remove build output and caches; keeps .venv and the stacks' data
 	rm -rf build dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

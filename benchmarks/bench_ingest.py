@@ -125,7 +125,7 @@ def _cycle() -> list[dict[str, Any]]:
     """Compare one cycle of ingestion with the same GETs, a DataFrame and `insert_df` of the same rows."""
     with _replay() as address:
         os.environ["AIRFLOW_CONN_ODRE_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
-        end = datetime(2017, 10, 5, 10, 0, tzinfo=UTC)
+        end = datetime.now(UTC).replace(second=0, microsecond=0)
         ours, bare = _ours(end), _bare(end, address)
         ours(0), bare(0)
         pairs = [(_seconds(ours, turn), _seconds(bare, turn)) for turn in range(1, ROUNDS + 1)]
@@ -181,6 +181,7 @@ def _bare(end: datetime, address: str) -> Callable[[int], object]:
                     columns={area: "area"}
                 )
                 long["value"] = pd.to_numeric(long["value"], errors="coerce")
+                long = long[long["value"].notna() | (long["date_heure"] <= pd.Timestamp(end))]
                 client.insert_df("bench_bare", long[["area", "date_heure", "nature", "metric", "value"]])
         return turn
 
@@ -193,9 +194,9 @@ def _replay() -> Iterator[str]:
     from powersense.local.ports import free_port
 
     port = free_port()
-    command = [sys.executable, "-m", "powersense.local.replay", "--port", str(port), "--shift", "0"]
+    command = [sys.executable, "-m", "powersense.local.replay", "--port", str(port), "--shift", "auto"]
     process = subprocess.Popen(
-        [*command, "--clock", "2017-10-05T12:00+02:00"],
+        [*command, "--clock", "frozen"],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT / "include")},
     )

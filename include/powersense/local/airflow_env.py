@@ -93,7 +93,6 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
 def _airflow_core(options: StackOptions, secrets: Secrets, postgres: EmbeddedPostgres) -> dict[str, str]:
     home = _airflow_home(options)
     base_url = f"http://{LOOPBACK}:{options.airflow_port}"
-    docs = {"powersense": {"dir": str(PROJECT_ROOT / "dbt/target"), "index": "static_index.html", "name": "PowerSense"}}
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -117,7 +116,6 @@ def _airflow_core(options: StackOptions, secrets: Secrets, postgres: EmbeddedPos
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         # Cosmos's default is a folder that all users of the machine share.
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
-        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(docs),
     }
 
 

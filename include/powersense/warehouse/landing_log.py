@@ -7,13 +7,14 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from powersense.errors import LandingError
+from powersense.errors import LandingError, WarehouseError
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_ATTEMPTS = 1000
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,12 @@ def append(client: Client, extent: Extent) -> int:
 
     Compare-and-append: the place is the insert's deduplication token, so of several writers that try for the same place
     the server keeps one, and the others find it taken and try for the next.
+
+    Raises:
+        WarehouseError: no place was free, which no number of writers explains: the table has lost its settings.
     """
     seq = _last(client) + 1
-    while True:
+    for _ in range(_MAX_ATTEMPTS):
         client.insert(
             "landings",
             [[seq, *astuple(extent)]],
@@ -91,6 +95,7 @@ def append(client: Client, extent: Extent) -> int:
             return seq
         # Nobody's, when a server killed in between remembers the token of an insert that it lost: it stays empty.
         seq = max(seq, _last(client)) + 1
+    raise WarehouseError(f"no place for batch {extent.batch_id!r} up to {seq} in the order of landings; try again")
 
 
 def _last(client: Client) -> int:
