@@ -59,6 +59,10 @@ class AirflowApi:
         body = {"conf": dict(conf), "logical_date": None}
         return str(self._call("POST", f"dags/{dag_id}/dagRuns", body=body)["dag_run_id"])
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run by its schedule."""
+        self._call("PATCH", f"dags/{dag_id}", body={"is_paused": False})
+
     def runs(self, dag_id: str) -> list[Json]:
         """Return the latest runs of a DAG, newest first."""
         query = {"order_by": "-run_after", "limit": 50}
