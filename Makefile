@@ -67,11 +67,12 @@ lock: ## Resolve requirements*.txt again into the two locks (needs uv)
 clean: ## Remove build output and caches; keeps .venv and the stacks' data
 	rm -rf build dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(RUN_STAMP): requirements.lock
+# The stamps are named after what they install: they need no other prerequisite.
+$(RUN_STAMP):
 	@[ -e "$(DEV_STAMP)" ] || { $(call install,requirements.lock); }
 	@touch $@
 
-$(DEV_STAMP): requirements-dev.lock
+$(DEV_STAMP):
 	@$(call install,requirements-dev.lock)
 	@touch $@
 
@@ -91,7 +92,7 @@ if [ ! -x $(PYTHON) ]; then \
   fi; \
   echo "  creating $(VENV) with $$("$$found" --version)"; "$$found" -m venv $(VENV); \
 fi; \
-$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip -q; \
+$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip >/dev/null; \
 echo "  installing $(1) into $(VENV), once: a few minutes, 2 GB of disk"; \
 $(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $(1); \
 echo "✓ Python environment                 $$(( $$(date +%s) - begun )) s"
