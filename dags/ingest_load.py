@@ -15,12 +15,13 @@ Trigger it with `{"start": …, "end": …}` to ask for a given range.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import TriggerRule, dag, task
 
 from powersense.assets import MEASUREMENTS
+from powersense.dag_defaults import START_DATE, task_defaults
 from powersense.quality.deadlines import lateness
 from powersense.schedules import every_ingest_interval, window_params
 from powersense.window import window
@@ -31,19 +32,12 @@ DAG_ID = "ingest_load"
 @dag(
     dag_id=DAG_ID,
     schedule=every_ingest_interval(),
-    start_date=datetime(2012, 1, 1),  # noqa: DTZ001 - Airflow reads it as UTC
+    start_date=START_DATE,
     catchup=False,
     max_active_runs=1,
     params=window_params(),
     deadline=lateness(DAG_ID, minutes=15),
-    default_args={
-        "owner": "powersense",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=20),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=5),
-        "execution_timeout": timedelta(minutes=10),
-    },
+    default_args=task_defaults(retries=2, retry_delay=timedelta(seconds=20), execution_timeout=timedelta(minutes=10)),
     doc_md=__doc__,
     tags=["powersense", "ingestion"],
 )

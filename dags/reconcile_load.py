@@ -10,12 +10,13 @@ the days asked for, several at a time, as often as wanted. A triggered run takes
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import TriggerRule, dag, task
 
 from powersense.assets import MEASUREMENTS
+from powersense.dag_defaults import START_DATE, task_defaults
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -26,19 +27,12 @@ DAG_ID = "reconcile_load"
 @dag(
     dag_id=DAG_ID,
     schedule=cron("17 4 * * *"),
-    start_date=datetime(2012, 1, 1),  # noqa: DTZ001 - Airflow reads it as UTC
+    start_date=START_DATE,
     catchup=False,
     max_active_runs=4,
     params=window_params(),
     deadline=lateness(DAG_ID, minutes=60),
-    default_args={
-        "owner": "powersense",
-        "retries": 3,
-        "retry_delay": timedelta(minutes=1),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=30),
-        "execution_timeout": timedelta(minutes=30),
-    },
+    default_args=task_defaults(retries=3, retry_delay=timedelta(minutes=1), execution_timeout=timedelta(minutes=30)),
     doc_md=__doc__,
     tags=["powersense", "ingestion"],
 )

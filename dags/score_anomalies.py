@@ -13,14 +13,14 @@ Trigger it with `{"start": …, "end": …}` to score that whole range again.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from powersense.assets import SCORES
-from powersense.quality.callbacks import TASK_CALLBACKS
+from powersense.dag_defaults import START_DATE, task_defaults
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -31,18 +31,12 @@ DAG_ID = "score_anomalies"
 @dag(
     dag_id=DAG_ID,
     schedule=cron("*/15 * * * *"),
-    start_date=datetime(2012, 1, 1),  # noqa: DTZ001 - Airflow reads it as UTC
+    start_date=START_DATE,
     catchup=False,
     max_active_runs=1,
     params=window_params(),
     deadline=lateness(DAG_ID, minutes=15),
-    default_args=TASK_CALLBACKS
-    | {
-        "owner": "powersense",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=20),
-        "execution_timeout": timedelta(minutes=15),
-    },
+    default_args=task_defaults(retries=2, retry_delay=timedelta(seconds=20), execution_timeout=timedelta(minutes=15)),
     doc_md=__doc__,
     tags=["powersense", "scoring"],
 )

@@ -13,12 +13,14 @@ Trigger it by hand at any time; with `{"start": …, "end": …}` coverage is co
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 
 from powersense.assets import MARTS, MEASUREMENTS
+from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import TASK_CALLBACKS
 from powersense.quality.deadlines import lateness
 from powersense.schedules import window_params
 from powersense.transform import build_models, model_tasks, template_macros
@@ -29,20 +31,22 @@ DAG_ID = "transform_warehouse"
 @dag(
     dag_id=DAG_ID,
     schedule=[MEASUREMENTS],
-    start_date=datetime(2012, 1, 1),  # noqa: DTZ001 - Airflow reads it as UTC
+    start_date=START_DATE,
     catchup=False,
     max_active_runs=1,
     params=window_params(),
     user_defined_macros=template_macros(),
     deadline=lateness(DAG_ID, minutes=15),
-    # No retries: the next rows, minutes later, start the next run.
-    default_args={"owner": "powersense", "retries": 0, "execution_timeout": timedelta(minutes=30)},
+    # No retries: the next rows start the next run. Only build_models alerts, since the others show its outcome.
+    default_args=task_defaults(
+        retries=0, retry_delay=timedelta(seconds=30), execution_timeout=timedelta(minutes=30), has_alerts=False
+    ),
     doc_md=__doc__,
     tags=["powersense", "dbt"],
 )
 def transform_warehouse() -> None:
     """Build and test the models, then tell that the marts are fresh."""
-    build = build_models("build_models")
+    build = build_models("build_models", **TASK_CALLBACKS)
     models = model_tasks("models", built_by=build.task_id)
     build >> models >> EmptyOperator(task_id="publish_marts", outlets=[MARTS])
 

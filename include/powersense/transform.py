@@ -80,10 +80,14 @@ def profile_config() -> ProfileConfig:
     )
 
 
-def build_models(task_id: str) -> BaseOperator:
+def build_models(task_id: str, **callbacks: Any) -> BaseOperator:
     """Return the task that runs dbt once over the whole project: models in order, each tested before what reads it.
 
     Unit tests stay out: they test the SQL, not the data, and run with the other tests.
+
+    Args:
+        task_id: id of the task.
+        **callbacks: callbacks of the task, by Airflow's names.
     """
     from cosmos import settings as cosmos_settings
     from cosmos.operators.local import DbtBuildLocalOperator
@@ -95,6 +99,7 @@ def build_models(task_id: str) -> BaseOperator:
         cache_dir=Path(cosmos_settings.cache_dir) / PROFILE,
         project_dir=str(project_dir()),
         profile_config=profile_config(),
+        **callbacks,
         **OPERATOR_ARGUMENTS,
     )
 

@@ -1,4 +1,4 @@
-"""Task callbacks, for a DAG's `default_args`: `default_args=TASK_CALLBACKS | {...}`.
+"""Task callbacks; `powersense.dag_defaults` puts them into the DAGs' `default_args`.
 
 They run in the task's own process, at once; the imports wait until they are needed.
 """
