@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 YEARS = 7
 ROUNDS = 7
 MIB = 1024
+# The live datasets, and the field that names the area in each.
+DATASETS = {"eco2mix-national-tr": "perimetre", "eco2mix-regional-tr": "libelle_region"}
 
 
 def run() -> list[dict[str, Any]]:
@@ -122,81 +124,122 @@ def _bootstrap(folder: Path, server: Any) -> list[dict[str, Any]]:
 
 
 def _cycle() -> list[dict[str, Any]]:
-    """Compare one cycle of ingestion with the same GETs, a DataFrame and `insert_df` of the same rows."""
-    with _replay() as address:
-        os.environ["AIRFLOW_CONN_ODRE_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
-        end = datetime.now(UTC).replace(second=0, microsecond=0)
-        ours, bare = _ours(end), _bare(end, address)
-        ours(0), bare(0)
-        pairs = [(_seconds(ours, turn), _seconds(bare, turn)) for turn in range(1, ROUNDS + 1)]
-    cycle, script = (statistics.median(times) for times in zip(*pairs, strict=True))
-    ratio = statistics.median(one / other for one, other in pairs)
+    """Compare one cycle of ingestion with the same GETs, a DataFrame and `insert_df` of the same rows.
+
+    Each turn the portal's clock stands a quarter of an hour later, so that every cycle finds new values among the old
+    ones and no insert repeats an earlier one. The first turn loads the backlog and the second warms both up.
+    """
+    from powersense.warehouse.client import connect
+
+    last = datetime.now(UTC).replace(second=0, microsecond=0)
+    with connect("writer") as client:
+        client.command(
+            "CREATE TABLE bench_bare (metric String, area String, observed_at DateTime, vintage String, "
+            "publisher String, value Nullable(Float64), source String, retrieved_at DateTime64(3), run_id String) "
+            "ENGINE = MergeTree ORDER BY (metric, area, observed_at)"
+        )
+    pairs = []
+    for turn in range(ROUNDS + 2):
+        end = last - timedelta(minutes=15) * (ROUNDS + 1 - turn)
+        with _replay(end) as address:
+            os.environ["AIRFLOW_CONN_ODRE_DEFAULT"] = json.dumps({"conn_type": "http", "host": address})
+            for dataset in DATASETS:
+                # The portal's own work on a first question is nobody's.
+                _ask(address, dataset, end)
+            ours, bare = _ours(end, turn), _bare(end, address, turn)
+            pairs.append((_seconds(ours), _seconds(bare)))
+    _require_same_rows(ROUNDS + 1)
+    cycle, script = (statistics.median(times) for times in zip(*pairs[2:], strict=True))
+    ratio = statistics.median(one / other for one, other in pairs[2:])
     return [_row("one ingestion cycle", cycle, "s", f"bare script {script:.2f} s", ratio, "<= 2 x", ratio <= 2)]
 
 
-def _ours(end: datetime) -> Callable[[int], object]:
-    from powersense.ingest import fetch, plan_live, store
+def _ours(end: datetime, turn: int) -> Callable[[], object]:
+    """Return the tasks of one run of `ingest_load`, each with its own connections; history counts as loaded."""
+    from powersense.ingest import fetch, plan_history, plan_live, store
     from powersense.window import Window
 
-    def cycle(turn: int) -> object:
-        jobs = plan_live(Window(end - timedelta(minutes=5), end))
-        return store([fetch(one, run_id=f"bench {turn}", dag_id="bench") for one in jobs])
+    def cycle() -> object:
+        window = Window(end - timedelta(minutes=5), end)
+        plan_history(window)
+        return store([fetch(one, run_id=f"bench {turn}", dag_id="bench") for one in plan_live(window)])
 
     return cycle
 
 
-def _bare(end: datetime, address: str) -> Callable[[int], object]:
+def _bare(end: datetime, address: str, turn: int) -> Callable[[], object]:
+    """Return the shortest script that puts the same rows of the same answers into a table."""
     import pandas as pd
-    import requests
 
     from powersense.warehouse.client import connect
 
     keys = ["perimetre", "libelle_region", "code_insee_region", "nature", "date", "heure", "date_heure"]
-    with connect("writer") as client:
-        client.command(
-            "CREATE TABLE bench_bare "
-            "(area String, date_heure DateTime, nature String, metric String, value Nullable(Float64)) "
-            "ENGINE = MergeTree ORDER BY (metric, area, date_heure)"
-        )
-    start, until = (f"{end + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (-24, 48))
 
-    def script(turn: int) -> object:
+    def script() -> object:
         with connect("writer") as client:
-            for dataset, area in (("eco2mix-national-tr", "perimetre"), ("eco2mix-regional-tr", "libelle_region")):
-                answer = requests.get(
-                    f"{address}/api/explore/v2.1/catalog/datasets/{dataset}/exports/json",
-                    params={
-                        "where": f"date_heure >= date'{start}' AND date_heure < date'{until}'",
-                        "order_by": "date_heure",
-                        "timezone": "UTC",
-                    },
-                    timeout=30,
-                )
+            for dataset, area in DATASETS.items():
+                answer = _ask(address, dataset, end)
                 wide = pd.DataFrame(answer.json())
                 wide["date_heure"] = pd.to_datetime(wide["date_heure"])
-                long = wide.drop(
-                    columns=[name for name in keys if name in wide and name not in (area, "date_heure", "nature")]
-                )
-                long = long.melt(id_vars=[area, "date_heure", "nature"], var_name="metric").rename(
-                    columns={area: "area"}
-                )
+                others = [name for name in keys if name in wide and name not in (area, "date_heure", "nature")]
+                long = wide.drop(columns=others).melt(id_vars=[area, "date_heure", "nature"], var_name="metric")
                 long["value"] = pd.to_numeric(long["value"], errors="coerce")
-                long = long[long["value"].notna() | (long["date_heure"] <= pd.Timestamp(end))]
-                client.insert_df("bench_bare", long[["area", "date_heure", "nature", "metric", "value"]])
+                is_forecast = long["metric"].str.startswith("prevision")
+                is_due = long["date_heure"] <= pd.Timestamp.now("UTC") + pd.Timedelta(minutes=2)
+                long = long[long["value"].notna() | is_forecast | is_due]
+                long = long.rename(columns={area: "area", "date_heure": "observed_at", "nature": "vintage"})
+                long = long.assign(
+                    publisher="rte", source=dataset, retrieved_at=pd.Timestamp.now("UTC"), run_id=f"bench {turn}"
+                )
+                client.insert_df("bench_bare", long)
         return turn
 
     return script
 
 
+def _ask(address: str, dataset: str, end: datetime) -> Any:
+    """Send the question that a cycle without backlog sends."""
+    import requests
+
+    start, until = (f"{end + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (-24, 48))
+    where = f"date_heure >= date'{start}' AND date_heure < date'{until}'"
+    return requests.get(
+        f"{address}/api/explore/v2.1/catalog/datasets/{dataset}/exports/json",
+        params={"where": where, "order_by": "date_heure", "timezone": "UTC"},
+        timeout=30,
+    )
+
+
+def _require_same_rows(turn: int) -> None:
+    """Refuse a comparison of unequal work; absent values of the last quarter of an hour may be due for one only.
+
+    Raises:
+        RuntimeError: in a turn, the two wrote different numbers of values, or of rows by more than 2 %.
+    """
+    from powersense.warehouse.client import connect
+
+    with connect("reader") as client:
+        counts = [
+            client.query(
+                f"SELECT count(), countIf(isNotNull(value)) FROM {table} WHERE run_id = {{run:String}}",
+                parameters={"run": f"bench {turn}"},
+            ).first_row
+            for table in ("measurements_landing", "bench_bare")
+        ]
+    (our_rows, our_values), (bare_rows, bare_values) = counts
+    if our_values != bare_values or abs(our_rows - bare_rows) > 0.02 * bare_rows:
+        raise RuntimeError(f"the cycle landed {counts[0]} rows and values, the bare script {counts[1]}")
+
+
 @contextmanager
-def _replay() -> Iterator[str]:
+def _replay(clock: datetime) -> Iterator[str]:
     """The replay in a process of its own, so that its work is nobody's."""
     from powersense.local.ports import free_port
 
     port = free_port()
     command = [sys.executable, "-m", "powersense.local.replay", "--port", str(port), "--shift", "auto"]
     process = subprocess.Popen(
-        [*command, "--clock", "frozen"],
+        [*command, "--clock", clock.isoformat()],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT / "include")},
     )
@@ -211,9 +254,9 @@ def _replay() -> Iterator[str]:
             process.stdout.close()
 
 
-def _seconds(work: Callable[[int], object], turn: int) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
-    work(turn)
+    work()
     return time.perf_counter() - started
 
 

@@ -29,6 +29,7 @@ PUBLISHER = "powersense"
 COUNTS = (
     "points_scored",
     "points_insufficient_history",
+    "points_superseded",
     "anomalies",
     "anomalies_new",
     "anomalies_retracted",
@@ -66,8 +67,8 @@ def score_interval(start: datetime, end: datetime, *, run_id: str, as_of: dateti
         as_of: replays the past: values inserted after this instant are not seen. None sees all.
 
     Returns:
-        `points_scored`, `points_insufficient_history`, `anomalies` (points flagged), `anomalies_new`,
-        `anomalies_retracted`, `z_scores_changed`, `episodes_changed`, `episodes_retracted`, `passes`.
+        `points_scored`, of which `points_insufficient_history` and `points_superseded`; `anomalies` (points flagged),
+        `anomalies_new`, `anomalies_retracted`, `z_scores_changed`, `episodes_changed`, `episodes_retracted`, `passes`.
 
     Raises:
         WindowError: start is not before end, or either has no time zone.

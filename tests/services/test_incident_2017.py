@@ -24,6 +24,11 @@ INCIDENT_DAY = "2017-09-30"
 PUBLICATION_DELAY = timedelta(minutes=20)
 FIRST_RUN = paris_day(INCIDENT_DAY)[0] + timedelta(minutes=30)
 SAMPLE_ENDS = datetime(2017, 10, 13, 10, tzinfo=UTC)
+NEVER_CONSOLIDATED = {"Auvergne-Rhône-Alpes", "Bourgogne-Franche-Comté"}
+OF_THE_DAY = """
+SELECT area, observed_at FROM anomalies FINAL
+WHERE isNull(retracted_at) AND observed_at >= {start:DateTime('UTC')} AND observed_at < {end:DateTime('UTC')}
+"""
 
 
 def loads_of(name: str, payload: bytes) -> pd.DataFrame:
@@ -130,9 +135,17 @@ def test_the_incident_is_found_at_once_and_whole_with_hardly_a_false_alarm_and_h
     record_property("recall", recall)
     record_property("false_episodes", len(false))
 
-    # On 15 October the consolidated September appears: its half-hours are right, and their anomalies are taken back.
+    # On 15 October the consolidated September appears. Its half-hours are right, and revise the quarters between them
+    # too: in the ten regions that have it in the sample, nothing of the incident stands.
     healed_at = datetime(2017, 10, 15, 12, tzinfo=UTC)
+    flagged = set(table(OF_THE_DAY, start=day_start, end=day_end).itertuples(index=False, name=None))
     score_due(healed_at, "healed", as_of=healed_at)
-    september = labelled[labelled["observed_at"] < pd.Timestamp(day_end)]
-    assert len(september) == 480
-    assert september.merge(standing(), on=["area", "observed_at"]).empty
+    left = standing()
+    left = left[(left["observed_at"] >= pd.Timestamp(day_start)) & (left["observed_at"] < pd.Timestamp(day_end))]
+    assert set(left["area"]) == NEVER_CONSOLIDATED
+    taken_back = [area for area, _ in flagged if area not in NEVER_CONSOLIDATED]
+    assert len(taken_back) == 10 * 96
+    states = of_the_day[["episode_id", "area"]].merge(table("SELECT episode_id, state FROM episodes FINAL"))
+    assert set(states.loc[~states["area"].isin(NEVER_CONSOLIDATED), "state"]) == {"retracted"}
+    assert set(states.loc[states["area"].isin(NEVER_CONSOLIDATED), "state"]) == {"closed"}
+    assert score_due(healed_at, "again", as_of=healed_at)["points_scored"] == 0

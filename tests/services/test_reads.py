@@ -197,7 +197,7 @@ def test_a_failed_run_says_why_and_can_be_begun_again(client, reader):
     for batch_id in ("history:1", "history:2", "live:1"):
         begin(client, batch_id)
         finish_run(client, batch_id=batch_id, error="SourceUnavailableError: 503" if batch_id == "history:2" else None)
-    assert succeeded_batches(reader, prefix="history:") == ["history:1"]
+    assert succeeded_batches(reader, prefixes=["history:"]) == ["history:1"]
     begin(client, "history:2")
     finish_run(client, batch_id="history:2")
     assert succeeded_batches(reader) == ["history:1", "history:2", "live:1"]

@@ -15,18 +15,18 @@ from powersense.settings import Settings
 
 
 class ScriptedWorkspace:
-    """A workspace whose results disagree with their flags on given days, then no more; keeps the passes' first days."""
+    """A workspace whose results disagree with their flags as given, then no more; keeps each pass's areas and day."""
 
-    def __init__(self, *disagreements: date) -> None:
-        self.answers = [*disagreements, None]
-        self.first_days: list[date] = []
+    def __init__(self, *disagreements: list[tuple[str, date]]) -> None:
+        self.answers = [*disagreements, []]
+        self.turns: list[tuple[list[str], date]] = []
 
     def execute(self, statement, parameters):
         if "first_day" in parameters:
-            self.first_days.append(parameters["first_day"])
+            self.turns.append((parameters["areas"], parameters["first_day"]))
 
     def rows(self, statement, parameters):
-        return [(self.answers[len(self.first_days) - 1],)]
+        return self.answers[len(self.turns) - 1]
 
     def frame(self, statement, parameters):
         raise NotImplementedError
@@ -40,12 +40,18 @@ def test_it_is_a_detector_and_reads_the_level_before_its_oldest_sample():
     assert (detector.name, detector.history_days) == ("baseline_zscore", 77)
 
 
-def test_a_pass_confirms_or_the_next_one_starts_after_the_first_disagreement():
+def test_a_pass_confirms_or_the_next_one_starts_after_the_first_disagreement_with_the_areas_that_disagree():
     settled = ScriptedWorkspace()
     assert BaselineZScore().score(settled) == 1
-    unsettled = ScriptedWorkspace(date(2017, 9, 30), date(2017, 10, 7))
+    unsettled = ScriptedWorkspace(
+        [("Bretagne", date(2017, 10, 4)), ("Occitanie", date(2017, 9, 30))], [("Occitanie", date(2017, 10, 7))]
+    )
     assert BaselineZScore().score(unsettled) == 3
-    assert unsettled.first_days == [date(1970, 1, 1), date(2017, 10, 1), date(2017, 10, 8)]
+    assert unsettled.turns == [
+        ([], date(1970, 1, 1)),
+        (["Bretagne", "Occitanie"], date(2017, 10, 1)),
+        (["Occitanie"], date(2017, 10, 8)),
+    ]
 
 
 @pytest.mark.parametrize(

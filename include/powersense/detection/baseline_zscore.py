@@ -95,17 +95,21 @@ class BaselineZScore:
         """Score all targets; see `interface.Detector.score`.
 
         Whether a point is an anomaly decides what later baselines hold, so flags and baselines are worked out in
-        turns until they agree. The results up to the first day on which they disagree rest on settled flags and are
-        final, so each pass starts a day later or more. A range scored before agrees at once.
+        turns until they agree. An area's results up to the first day on which they disagree rest on settled flags and
+        are final, so each pass starts a day later or more, with the areas that disagree. A range scored before agrees
+        at once.
         """
         parameters = asdict(self) | {"scale_factor": MAD_TO_STANDARD_DEVIATION}
+        areas: list[str] = []
         first_day, passes = date(1970, 1, 1), 0
         while True:
             passes += 1
-            workspace.execute(statement("baseline_zscore"), parameters | {"first_day": first_day, "pass": passes})
-            disagreement = workspace.rows(statement("first_disagreement"), {})[0][0]
-            if disagreement is None:
+            turn = {"areas": areas, "first_day": first_day, "pass": passes}
+            workspace.execute(statement("baseline_zscore"), parameters | turn)
+            disagreements = workspace.rows(statement("first_disagreements"), {})
+            if not disagreements:
                 return passes
             workspace.execute("TRUNCATE TABLE scoring_flags", {})
             workspace.execute(statement("take_flags"), {})
-            first_day = disagreement + timedelta(days=1)
+            areas = [area for area, _ in disagreements]
+            first_day = min(day for _, day in disagreements) + timedelta(days=1)

@@ -18,6 +18,7 @@ class Workspace(Protocol):
     - `scoring_points`: one row per known load of the targets' days and of the detector's history before them: `area`,
       `day` (Paris), `bucket` (minutes of the Paris day, steps of 15), `day_type`, `observed_at` (UTC), `vintage`,
       `version`, `value` (MW), `is_target`, `is_usable` (false: a past anomaly or an outage; no baseline may hold it).
+      In a superseded load's bucket stands the value that supersedes it, with that one's `observed_at`; no target.
     - `scoring_flags`: `area`, `observed_at` of the targets that stand as anomalies from an earlier scoring.
     - `scoring_results`: empty; the detector's answer, see `Detector.score`.
     """

@@ -13,6 +13,7 @@ from powersense.errors import PowerSenseError
 from powersense.ingest.jobs import Batch, Job, batch_id_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from clickhouse_connect.driver.client import Client
 
     from powersense.sources.odre import Fetched
@@ -65,10 +66,7 @@ def land_answer(  # noqa: PLR0913 - keyword-only
         MalformedResponseError: a key column is absent from the answer.
         WarehouseError: ClickHouse failed.
     """
-    import pandas as pd
-
     from powersense.sources.normalise import normalise
-    from powersense.sources.set_aside import without_place
     from powersense.warehouse.landing import land
     from powersense.warehouse.quarantine import quarantine
 
@@ -82,23 +80,30 @@ def land_answer(  # noqa: PLR0913 - keyword-only
     )
     if normalised.missing_metrics:
         logger.warning("%s: no column for %s", source.dataset, ", ".join(normalised.missing_metrics))
+    set_aside = _with_broken_lines(normalised.quarantined, fetched, origin=origin or source.dataset, run_id=run_id)
+    return {
+        "batch_id": batch_id,
+        "records_seen": len(fetched.records) + len(fetched.broken_lines),
+        "rows_quarantined": quarantine(client, set_aside) if len(set_aside) else 0,
+        "rows_landed": land(client, normalised.measurements, batch_id=batch_id),
+    }
+
+
+def _with_broken_lines(quarantined: pd.DataFrame, fetched: Fetched, *, origin: str, run_id: str) -> pd.DataFrame:
+    """Return quarantine rows, and those of the lines that could not be read as records."""
+    import pandas as pd
+
+    from powersense.sources.set_aside import without_place
+
+    if not fetched.broken_lines:
+        return quarantined
     broken = without_place(
         ((line, "wrong number of fields") for line in fetched.broken_lines),
         reason=QuarantineReason.MALFORMED_RECORD,
-        origin=origin or source.dataset,
+        origin=origin,
         run_id=run_id,
     )
-    set_aside = (
-        pd.concat([normalised.quarantined, broken], ignore_index=True) if len(broken) else normalised.quarantined
-    )
-    quarantined = quarantine(client, set_aside) if len(set_aside) else 0
-    landed = land(client, normalised.measurements, batch_id=batch_id)
-    return {
-        "batch_id": batch_id,
-        "records_seen": len(fetched.records) + len(broken),
-        "rows_landed": landed,
-        "rows_quarantined": quarantined,
-    }
+    return pd.concat([quarantined, broken], ignore_index=True)
 
 
 @contextmanager

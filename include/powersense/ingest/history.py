@@ -13,7 +13,7 @@ from powersense.contracts import NATIONAL_AREA
 from powersense.errors import ConfigurationError, SourceRequestError
 from powersense.ingest.fetching import land_answer, recorded
 from powersense.ingest.jobs import Job, batch_id_of
-from powersense.ingest.storing import Stored, store_one
+from powersense.ingest.storing import Stored, store_all
 
 if TYPE_CHECKING:
     from powersense.sources.odre import Fetched
@@ -43,7 +43,7 @@ def load_history(job: Job, *, run_id: str, dag_id: str) -> Stored:
     with connect("writer") as client, recorded(client, job, source=source, run_id=run_id, dag_id=dag_id):
         fetched, source, origin = _read(job, source)
         batch = land_answer(client, fetched, source, batch_id=batch_id, run_id=run_id, origin=origin, drop_absent=True)
-        return store_one(client, batch)
+        return store_all(client, [batch])
 
 
 def urls_for(source: Source, year: int, template: str | None) -> list[str]:

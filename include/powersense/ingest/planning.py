@@ -20,6 +20,7 @@ LIVE_PIECE_DAYS = 16
 RECONCILED_DAYS = 60
 RECONCILED_MONTHS = 36
 RECONCILE_PIECE_DAYS = 31
+RECENT = timedelta(days=2)
 
 
 def plan_history(window: Window) -> list[Job]:
@@ -34,8 +35,8 @@ def plan_history(window: Window) -> list[Job]:
     from powersense.warehouse.runs import succeeded_batches
 
     with connect("reader") as client:
-        batches = [*succeeded_batches(client, prefix="history:"), *succeeded_batches(client, prefix="outage:")]
-        newest = {source.id: newest_load(client, source) for source in sources_of("history")}
+        batches = succeeded_batches(client, prefixes=["history:", "outage:"])
+        newest = newest_loads(client, sources_of("history"), window=window)
     done = {batch_id.split("@")[0] for batch_id in batches}
     jobs: list[Job] = []
     for source in sources_of("history"):
@@ -54,11 +55,12 @@ def plan_live(window: Window) -> list[Job]:
     from powersense.warehouse.client import connect
 
     with connect("reader") as client:
-        return [
-            planned
-            for source in sources_of("live")
-            for planned in live_jobs(source, newest=newest_load(client, source), window=window)
-        ]
+        newest = newest_loads(client, sources_of("live"), window=window)
+    return [
+        planned
+        for source in sources_of("live")
+        for planned in live_jobs(source, newest=newest[source.id], window=window)
+    ]
 
 
 def plan_reconciliation(window: Window, *, run_type: str) -> list[Job]:
@@ -138,10 +140,28 @@ def _month_start(months: int) -> datetime:
     return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
 
 
-def newest_load(client: Client, source: Source) -> datetime | None:
-    """Return the newest instant with a stored load, of any vintage and over the source's areas; None without any."""
-    from powersense.warehouse.reads import newest_observed_at
+def newest_loads(client: Client, sources: list[Source], *, window: Window) -> dict[str, datetime | None]:
+    """Return by source id the newest instant with a stored load, of any vintage and area; None without any.
 
-    areas = source.areas or ((source.fixed_area,) if source.fixed_area else None)
-    metric = source.expected_metrics[0] if source.expected_metrics else LOAD_METRIC
-    return newest_observed_at(client, metric=metric, area=areas, publisher=source.publisher)
+    One look at the last days answers for all sources, unless one of them has been silent for longer.
+    """
+    from powersense.warehouse.reads import newest_by_series, newest_observed_at
+
+    loads = {source.id: _load_metric(source) for source in sources}
+    recent = newest_by_series(client, metrics=sorted(set(loads.values())), since=window.end - RECENT)
+    newest: dict[str, datetime | None] = {}
+    for source in sources:
+        areas = source.areas or ((source.fixed_area,) if source.fixed_area else None)
+        found = [
+            instant
+            for (metric, area, publisher), instant in recent.items()
+            if (metric, publisher) == (loads[source.id], source.publisher) and (areas is None or area in areas)
+        ]
+        newest[source.id] = max(found, default=None) or newest_observed_at(
+            client, metric=loads[source.id], area=areas, publisher=source.publisher
+        )
+    return newest
+
+
+def _load_metric(source: Source) -> str:
+    return source.expected_metrics[0] if source.expected_metrics else LOAD_METRIC

@@ -45,33 +45,30 @@ def store(batches: Iterable[Batch]) -> Stored:
     """
     from powersense.warehouse.client import connect
 
-    total = nothing_stored()
     with connect("writer") as client:
-        for batch in batches:
-            stored = store_one(client, batch)
-            for name in total:
-                total[name] += stored[name]  # type: ignore[literal-required]
-    return total
+        return store_all(client, list(batches))
 
 
-def store_one(client: Client, batch: Batch) -> Stored:
-    """Store one batch and close its run record."""
-    from powersense.warehouse.measurements import store_batch
+def store_all(client: Client, batches: list[Batch]) -> Stored:
+    """Store batches with an open client and close their run records; return the sums."""
+    from powersense.warehouse.measurements import store_batches
     from powersense.warehouse.runs import finish_run
 
-    counts = store_batch(client, batch["batch_id"])
-    finish_run(
-        client,
-        batch_id=batch["batch_id"],
-        counts=counts,
-        records_seen=batch["records_seen"],
-        rows_quarantined=batch["rows_quarantined"],
-    )
-    return {
-        "batches": 1,
-        "rows_seen": counts.rows_seen,
-        "rows_new": counts.new,
-        "rows_revised": counts.revised,
-        "rows_unchanged": counts.unchanged,
-        "rows_quarantined": batch["rows_quarantined"],
-    }
+    total = nothing_stored()
+    counted = store_batches(client, [batch["batch_id"] for batch in batches]) if batches else {}
+    for batch in batches:
+        counts = counted[batch["batch_id"]]
+        finish_run(
+            client,
+            batch_id=batch["batch_id"],
+            counts=counts,
+            records_seen=batch["records_seen"],
+            rows_quarantined=batch["rows_quarantined"],
+        )
+        total["batches"] += 1
+        total["rows_seen"] += counts.rows_seen
+        total["rows_new"] += counts.new
+        total["rows_revised"] += counts.revised
+        total["rows_unchanged"] += counts.unchanged
+        total["rows_quarantined"] += batch["rows_quarantined"]
+    return total

@@ -90,18 +90,25 @@ def normalise(  # noqa: PLR0913 - keyword-only facts of one answer
     if not drop_absent:
         # No measured value of the future is ever stored, so its absence withdraws nothing; a forecast may be withdrawn.
         absent &= is_unmeasured(cells, observed_at=keys.observed_at, known_until=known_until, source=source)
-    quarantined = [
+    stamps = {"publisher": source.publisher, "source": origin, "run_id": run_id}
+    return Normalised(
+        measurements=_long_rows(keys, cells, landed & ~absent, retrieved_at=retrieved_at, stamps=stamps),
+        quarantined=_quarantined(records, keys, cells, source=source, origin=origin, run_id=run_id),
+        counts=_count(keys, cells, landed=landed, absent=absent, collapsed=collapsed),
+        missing_metrics=tuple(name for name in source.expected_metrics if len(records) and name not in cells.metrics),
+    )
+
+
+def _quarantined(  # noqa: PLR0913 - keyword-only
+    records: pd.DataFrame, keys: Keys, cells: Cells, *, source: Source, origin: str, run_id: str
+) -> pd.DataFrame:
+    """Return all that was set aside: whole records, single values, and columns that hold words."""
+    parts = [
         set_aside.whole_records(records, keys, origin=origin, run_id=run_id),
         set_aside.single_values(records, keys, cells, source=source, origin=origin, run_id=run_id),
         set_aside.without_place(cells.words, reason=QuarantineReason.UNKNOWN_COLUMN, origin=origin, run_id=run_id),
     ]
-    stamps = {"publisher": source.publisher, "source": origin, "run_id": run_id}
-    return Normalised(
-        measurements=_long_rows(keys, cells, landed & ~absent, retrieved_at=retrieved_at, stamps=stamps),
-        quarantined=pd.concat(quarantined, ignore_index=True),
-        counts=_count(keys, cells, landed=landed, absent=absent, collapsed=collapsed),
-        missing_metrics=tuple(name for name in source.expected_metrics if len(records) and name not in cells.metrics),
-    )
+    return pd.concat(parts, ignore_index=True)
 
 
 def _with_key_columns(records: pd.DataFrame, source: Source, origin: str) -> pd.DataFrame:

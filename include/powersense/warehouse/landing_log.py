@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from powersense.errors import LandingError, WarehouseError
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+    from clickhouse_connect.driver.query import QueryResult
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ATTEMPTS = 1000
@@ -109,36 +110,51 @@ def of_batch(client: Client, batch_id: str) -> list[Landing]:
     Raises:
         LandingError: the batch has landed nothing.
     """
-    landings = _read(client, statement("landings_of_batch"), {"batch_id": batch_id})
-    if not landings:
-        raise LandingError(f"batch {batch_id!r} has not landed; run its fetch first")
-    return landings
+    return of_batches(client, [batch_id])[batch_id]
 
 
-def around(client: Client, landing: Landing) -> list[Landing]:
-    """Return the landings before this one that still matter to it, oldest first.
+def of_batches(client: Client, batch_ids: Sequence[str]) -> dict[str, list[Landing]]:
+    """Return each batch's landings, as `of_batch` does.
+
+    Raises:
+        LandingError: a batch has landed nothing.
+    """
+    found = _landings(client.query(statement("landings_of_batches"), parameters={"batch_ids": list(batch_ids)}))
+    by_batch = {batch_id: [one for one in found if one.extent.batch_id == batch_id] for batch_id in batch_ids}
+    for batch_id, landings in by_batch.items():
+        if not landings:
+            raise LandingError(f"batch {batch_id!r} has not landed; run its fetch first")
+    return by_batch
+
+
+def around(client: Client, landing: Landing) -> tuple[list[Landing], int]:
+    """Return the landings before this one that still matter to it, oldest first, and how many rows this one has left.
 
     They overlap it in time and are not stored yet, or hold a retrieval later than its first.
     """
     extent = landing.extent
     parameters = {
         "seq": landing.seq,
+        "landing_id": extent.landing_id,
         "observed_from": extent.observed_from,
         "observed_to": extent.observed_to,
         "retrieved_from": extent.retrieved_from,
     }
-    found = _read(client, statement("landings_around"), parameters)
-    return [other for other in found if other.extent.overlaps(extent)]
+    found = _landings(client.query(statement("landings_around"), parameters=parameters))
+    rows_left = next(one.extent.row_count for one in found if one.seq == landing.seq)
+    return [other for other in found if other.seq < landing.seq and other.extent.overlaps(extent)], rows_left
 
 
-def mark_stored(client: Client, landing: Landing) -> None:
-    """Record that a landing's rows are all numbered."""
+def mark_stored(client: Client, seqs: Collection[int]) -> None:
+    """Record that the rows of these landings are all numbered."""
+    if not seqs:
+        return
     client.command(
-        "INSERT INTO landings SELECT * REPLACE (true AS is_stored) FROM landings WHERE seq = {seq:UInt64} LIMIT 1",
-        parameters={"seq": landing.seq},
+        "INSERT INTO landings SELECT * REPLACE (true AS is_stored) FROM landings "
+        "WHERE seq IN {seqs:Array(UInt64)} LIMIT 1 BY seq",
+        parameters={"seqs": sorted(seqs)},
     )
 
 
-def _read(client: Client, query: str, parameters: dict[str, Any]) -> list[Landing]:
-    result = client.query(query, parameters=parameters)
+def _landings(result: QueryResult) -> list[Landing]:
     return [Landing(seq=row[0], is_stored=bool(row[1]), extent=Extent(*row[2:])) for row in result.result_rows]

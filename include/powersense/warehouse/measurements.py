@@ -6,13 +6,14 @@ Safe under concurrent writers, retries and kills, without locks: docs/adr/0002-v
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from powersense.errors import LandingError
 from powersense.warehouse import landing_log
-from powersense.warehouse.landing_log import Landing
+from powersense.warehouse.landing_log import Extent, Landing
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ ROWS_PER_STATEMENT = 1_000_000
 # what comes sorted by its primary key less than hashing it; below, it is the other way round.
 BULK_ROWS = 100_000
 _BULK_JOIN = {"join_algorithm": "full_sorting_merge", "optimize_read_in_order": 1}
-_SMALL_JOIN = {"join_algorithm": "hash", "optimize_read_in_order": 0}
+# A small batch costs planning rather than reading: a second thread would only have to be started.
+_SMALL_JOIN = {"join_algorithm": "hash", "optimize_read_in_order": 0, "max_threads": 1}
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,29 @@ def store_batch(client: Client, batch_id: str) -> StoreCounts:
     Raises:
         LandingError: the batch has not landed, or so long ago that its rows have expired.
     """
-    landings = landing_log.of_batch(client, batch_id)
-    for landing in landings:
-        if not landing.is_stored:
-            _store_after_its_predecessors(client, landing)
-    last = landings[-1].extent
-    new, revised = _count(client, landings)
+    return store_batches(client, [batch_id])[batch_id]
+
+
+def store_batches(client: Client, batch_ids: Sequence[str]) -> dict[str, StoreCounts]:
+    """Number several landed batches, one after another in the order they landed, as `store_batch` does one.
+
+    Returns:
+        The counts by batch.
+
+    Raises:
+        LandingError: a batch has not landed, or its rows have expired; those before it stay stored.
+    """
+    landings = landing_log.of_batches(client, batch_ids)
+    waiting = [one for of_one in landings.values() for one in of_one if not one.is_stored]
+    stored: set[int] = set()
+    for landing in sorted(waiting, key=lambda one: one.seq):
+        _store_after_its_predecessors(client, landing, stored)
+    landing_log.mark_stored(client, stored)
+    versions = _count(client, landings)
+    return {batch_id: _counts(landings[batch_id][-1].extent, *versions[batch_id]) for batch_id in batch_ids}
+
+
+def _counts(last: Extent, new: int, revised: int) -> StoreCounts:
     return StoreCounts(
         rows_seen=last.row_count,
         new=new,
@@ -77,21 +96,28 @@ def store_batch(client: Client, batch_id: str) -> StoreCounts:
     )
 
 
-def _store_after_its_predecessors(client: Client, landing: Landing) -> None:
-    """Store a landing once every earlier one that overlaps it is stored, storing those whose writer has not."""
-    before = landing_log.around(client, landing)
+def _store_after_its_predecessors(client: Client, landing: Landing, stored: set[int]) -> None:
+    """Store a landing once every earlier one that overlaps it is stored, storing those whose writer has not.
+
+    Places of what it stores go to `stored`; until they are marked, another writer may do the same work again, in vain.
+    """
+    before, rows_left = landing_log.around(client, landing)
     for other in before:
-        if not other.is_stored:
+        if not other.is_stored and other.seq not in stored:
             logger.info("storing landing %d of batch %r on its writer's behalf", other.seq, other.extent.batch_id)
             try:
-                _store_after_its_predecessors(client, other)
+                _store_after_its_predecessors(client, other, stored)
             except LandingError as error:
                 logger.warning("passing over landing %d: %s", other.seq, error)
-    _require_rows(client, landing)
+    if rows_left < landing.extent.row_count:
+        raise LandingError(
+            f"batch {landing.extent.batch_id!r} landed {landing.extent.row_count} rows, of which {rows_left} are left: "
+            "they have expired; run its fetch again"
+        )
     overtaken_by = [other for other in before if other.extent.retrieved_to >= landing.extent.retrieved_from]
     for metrics in _portions(client, landing):
         _store(client, landing, metrics=metrics, overtaken_by=overtaken_by)
-    landing_log.mark_stored(client, landing)
+    stored.add(landing.seq)
 
 
 def _store(client: Client, landing: Landing, *, metrics: list[str], overtaken_by: list[Landing]) -> None:
@@ -122,21 +148,6 @@ def _bounds(landing: Landing) -> dict[str, Any]:
     }
 
 
-def _require_rows(client: Client, landing: Landing) -> None:
-    """Refuse a landing whose rows are gone.
-
-    Raises:
-        LandingError: fewer rows are there than landed.
-    """
-    query = "SELECT count() FROM measurements_landing WHERE landing_id = {landing_id:String}"
-    found = client.query(query, parameters={"landing_id": landing.extent.landing_id}).first_row[0]
-    if found < landing.extent.row_count:
-        raise LandingError(
-            f"batch {landing.extent.batch_id!r} landed {landing.extent.row_count} rows, of which {found} are left: "
-            "they have expired; run its fetch again"
-        )
-
-
 def _portions(client: Client, landing: Landing) -> list[list[str]]:
     """Split a landing's metrics into groups of at most ROWS_PER_STATEMENT rows each, where one metric has fewer."""
     if landing.extent.row_count <= ROWS_PER_STATEMENT:
@@ -157,13 +168,14 @@ def _portions(client: Client, landing: Landing) -> list[list[str]]:
     return portions
 
 
-def _count(client: Client, landings: list[Landing]) -> tuple[int, int]:
-    """Count the versions that stand in `measurements` because of a batch: first ones, and later ones."""
-    extents = [landing.extent for landing in landings if landing.extent.row_count]
+def _count(client: Client, landings: Mapping[str, list[Landing]]) -> dict[str, tuple[int, int]]:
+    """Count by batch the versions that stand in `measurements` because of it: first ones, and later ones."""
+    counts = dict.fromkeys(landings, (0, 0))
+    extents = [landing.extent for of_one in landings.values() for landing in of_one if landing.extent.row_count]
     if not extents:
-        return 0, 0
+        return counts
     parameters = {
-        "batch_id": extents[-1].batch_id,
+        "batch_ids": list(landings),
         "metrics": sorted({metric for extent in extents for metric in extent.metrics}),
         "areas": sorted({area for extent in extents for area in extent.areas}),
         "observed_from": min(extent.observed_from for extent in extents),
@@ -172,5 +184,5 @@ def _count(client: Client, landings: list[Landing]) -> tuple[int, int]:
     # Rows that two writers stored at once count once. FINAL is the cheaper way where they fill whole granules.
     is_bulk = sum(extent.row_count for extent in extents) >= BULK_ROWS
     query = statement("count_stored_in_bulk" if is_bulk else "count_stored")
-    new, revised = client.query(query, parameters=parameters).first_row
-    return int(new), int(revised)
+    found = client.query(query, parameters=parameters).result_rows
+    return counts | {batch_id: (int(new), int(revised)) for batch_id, new, revised in found}

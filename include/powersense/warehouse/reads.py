@@ -49,6 +49,21 @@ def newest_observed_at(
     return newest if isinstance(newest, datetime) else None
 
 
+def newest_by_series(
+    client: Client, *, metrics: Sequence[str], since: datetime
+) -> dict[tuple[str, str, str], datetime]:
+    """Return the newest instant with a value by (metric, area, publisher), of series that have one after `since`.
+
+    Args:
+        client: any role's client.
+        metrics: the metrics asked for.
+        since: earliest instant that counts, UTC; keeps the read to the newest granules.
+    """
+    parameters = {"metrics": list(metrics), "since": since}
+    rows = client.query(statement("newest_by_series"), parameters=parameters).result_rows
+    return {(metric, area, publisher): newest for metric, area, publisher, newest in rows}
+
+
 def as_known(  # noqa: PLR0913 - the bounds of one read
     client: Client,
     *,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.summary import QuerySummary
 
 from powersense.errors import WarehouseError
 from powersense.warehouse.sql import statement
@@ -14,6 +17,13 @@ if TYPE_CHECKING:
     from powersense.warehouse.measurements import StoreCounts
 
 _ERROR_LENGTH = 4000
+# Named here, since the driver would ask the server for them at every insert.
+_STARTED_TYPES = (
+    *("String",) * 4,
+    *("DateTime('UTC')",) * 2,
+    "Enum8('running' = 1, 'success' = 2, 'failed' = 3)",
+    "DateTime64(6, 'UTC')",
+)
 
 
 def start_run(  # noqa: PLR0913 - one argument a column
@@ -47,7 +57,7 @@ def start_run(  # noqa: PLR0913 - one argument a column
         "state": "running",
         "started_at": datetime.now(tz=UTC),
     }
-    client.insert("ingestion_runs", [list(row.values())], column_names=list(row))
+    client.insert("ingestion_runs", [list(row.values())], column_names=list(row), column_type_names=_STARTED_TYPES)
 
 
 def finish_run(  # noqa: PLR0913 - one argument a column
@@ -85,19 +95,18 @@ def finish_run(  # noqa: PLR0913 - one argument a column
         "newest_observed_at": counts.newest_observed_at if counts else None,
         "error": (error or "")[:_ERROR_LENGTH],
     }
-    begun = client.query(
-        "SELECT 1 FROM ingestion_runs WHERE batch_id = {batch_id:String} LIMIT 1", parameters=parameters
-    )
-    if not begun.result_rows:
+    # The statement copies the record's beginning; the server tells how many rows that made.
+    summary = client.command(statement("finish_run"), parameters=parameters)
+    if isinstance(summary, QuerySummary) and not summary.written_rows:
         raise WarehouseError(f"batch {batch_id!r} ends without a beginning; call start_run first")
-    client.command(statement("finish_run"), parameters=parameters)
 
 
-def succeeded_batches(client: Client, *, prefix: str = "") -> list[str]:
-    """Return the ids of batches whose last state is success, in order; only those that start with `prefix`."""
+def succeeded_batches(client: Client, *, prefixes: Sequence[str] = ("",)) -> list[str]:
+    """Return the ids of batches whose last state is success, in order; only those that start with one of `prefixes`."""
     rows = client.query(
         "SELECT batch_id FROM ingestion_runs FINAL "
-        "WHERE state = 'success' AND startsWith(batch_id, {prefix:String}) ORDER BY batch_id",
-        parameters={"prefix": prefix},
+        "WHERE state = 'success' AND arrayExists(prefix -> startsWith(batch_id, prefix), {prefixes:Array(String)}) "
+        "ORDER BY batch_id",
+        parameters={"prefixes": list(prefixes)},
     ).result_rows
     return [str(batch_id) for (batch_id,) in rows]

@@ -28,11 +28,22 @@ SESSION_TIMEOUT_SECONDS = 600
 
 _TABLES = (
     "scoring_targets",
+    "scoring_known",
+    "scoring_superseded",
     "scoring_points",
     "scoring_flags",
     "scoring_results",
     "scoring_final",
     "scoring_changes",
+)
+# In the order of scoring_counts.sql.
+_COUNTS = (
+    "points_scored",
+    "points_insufficient_history",
+    "points_superseded",
+    "anomalies",
+    "anomalies_new",
+    "anomalies_retracted",
 )
 
 
@@ -98,7 +109,7 @@ class ScoringWorkspace:
         return self._choose("scoring_interval_targets", {"start": start, "end": end})
 
     def choose_due(self, since: datetime, now: datetime, *, changed_since: datetime) -> Extent:
-        """Make what is due before `now` the targets: points that have no score, or whose value has changed since.
+        """Make what is due before `now` the targets: points without a score, or whose value changed or was superseded.
 
         Args:
             since: points before it are due only if they have a score and got a row inserted after `changed_since`.
@@ -111,16 +122,16 @@ class ScoringWorkspace:
         """Make the tables that a detector finds; `history_days` before the first target are read."""
         first_day = extent.start.astimezone(PARIS).date() - timedelta(days=history_days)
         self._extent = {"start": extent.start, "end": extent.end, "history_start": local_midnight(first_day)}
-        for name in ("scoring_points", "scoring_results", "scoring_flags", "scoring_known_flags"):
-            self._run(name)
+        for name in ("known", "superseded", "points", "results", "flags", "known_flags"):
+            self._run(f"scoring_{name}")
 
     def finish(self, *, run_id: str, critical_share: float) -> dict[str, int]:
         """Freeze the results and store the changes in `anomalies`; returns counts of points, anomalies and changes."""
+        self._run("scoring_superseded_results")
         self._run("scoring_final")
         self._run("scoring_changes", run_id=run_id, critical_share=critical_share)
         self.execute("INSERT INTO anomalies SELECT * EXCEPT was_active FROM scoring_changes", {})
-        names = ("points_scored", "points_insufficient_history", "anomalies", "anomalies_new", "anomalies_retracted")
-        return dict(zip(names, map(int, self.rows(statement("scoring_counts"), {})[0]), strict=True))
+        return dict(zip(_COUNTS, map(int, self.rows(statement("scoring_counts"), {})[0]), strict=True))
 
     def new_z_scores(self, *, z_score_metric: str) -> pd.DataFrame:
         """Return the z-scores that differ from the stored ones, with the columns to land that they determine."""

@@ -1,4 +1,4 @@
--- Every target from `first_day` on against its baseline; no baseline holds what `scoring_flags` holds.
+-- Every target of `areas` (all, if empty) from `first_day` on against its baseline; none holds what `scoring_flags` holds.
 -- The formula and its source stand in detection/baseline_zscore.py. No frame reaches the scored day itself.
 INSERT INTO scoring_results
 (
@@ -12,6 +12,7 @@ WITH
             *,
             is_usable AND (area, observed_at) NOT IN (SELECT area, observed_at FROM scoring_flags) AS is_sample
         FROM scoring_points
+        WHERE empty({areas:Array(String)}) OR area IN {areas:Array(String)}
     ),
     levels AS
     (

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS ${database}.scores ${on_cluster}
     bucket UInt16,
     direction Enum8('low' = -1, 'none' = 0, 'high' = 1),
     is_anomaly Bool,
-    status Enum8('scored' = 1, 'insufficient_history' = 2),
+    status Enum8('scored' = 1, 'insufficient_history' = 2, 'superseded' = 3),
     run_id LowCardinality(String),
     scored_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 )

@@ -1,9 +1,10 @@
--- Z-scores that differ from the stored ones, as rows to land. A first NULL is nothing to tell.
+-- Z-scores that differ from the stored ones, as rows to land. A first NULL is nothing to tell; a later one takes back the
+-- z-score that stands, of whatever vintage that is.
 SELECT
     {z_score_metric:String} AS metric,
     scored.area AS area,
     scored.observed_at AS observed_at,
-    toString(scored.vintage) AS vintage,
+    toString(if(isNull(scored.z_score), known.vintage, scored.vintage)) AS vintage,
     scored.z_score AS value,
     scored.scored_at AS retrieved_at
 FROM scoring_final AS scored

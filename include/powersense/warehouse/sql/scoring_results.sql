@@ -20,6 +20,6 @@ CREATE TEMPORARY TABLE scoring_results
     sample_size UInt32,
     direction Enum8('low' = -1, 'none' = 0, 'high' = 1),
     is_anomaly Bool,
-    status Enum8('scored' = 1, 'insufficient_history' = 2)
+    status Enum8('scored' = 1, 'insufficient_history' = 2, 'superseded' = 3)
 )
 ENGINE = Memory

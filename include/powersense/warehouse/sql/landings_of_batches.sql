@@ -14,6 +14,6 @@ SELECT
     any(retrieved_to),
     any(newest_observed_at)
 FROM landings
-WHERE batch_id = {batch_id:String}
+WHERE batch_id IN {batch_ids:Array(String)}
 GROUP BY seq
 ORDER BY seq
