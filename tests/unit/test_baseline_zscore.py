@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from statistics import NormalDist
 
 import pytest
 
@@ -75,9 +76,7 @@ def test_the_settings_describe_the_detector_and_share_its_defaults():
 
 
 def test_the_factor_is_that_of_a_normal_distribution():
-    from scipy.stats import norm
-
-    assert pytest.approx(1 / norm.ppf(0.75), abs=5e-5) == MAD_TO_STANDARD_DEVIATION
+    assert pytest.approx(1 / NormalDist().inv_cdf(0.75), abs=5e-5) == MAD_TO_STANDARD_DEVIATION
 
 
 def test_no_frame_of_the_statement_reaches_the_scored_day():
