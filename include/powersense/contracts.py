@@ -97,4 +97,3 @@ def fold(name: str) -> str:
 
 
 AREA_BY_FOLDED_NAME = {fold(spelling): area.name for area in AREAS for spelling in (area.name, *area.aliases)}
-AREA_BY_INSEE = {area.insee: area.name for area in AREAS if area.insee}

@@ -24,7 +24,6 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-DATE_LENGTH = len("2017-09-30")
 
 
 def date_texts(wall_s: Seconds) -> Column:
