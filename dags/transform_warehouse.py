@@ -1,6 +1,6 @@
 """### Build the dbt models.
 
-Runs when ingestion brought rows.
+Runs when ingestion brought rows of load or of weather.
 
 1. **build_models** runs dbt once: models in order, each tested before what reads it, so that a failed test of error
    severity leaves the marts behind it as they were. What became of each model and test is kept in `dbt_results`.
@@ -18,7 +18,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 
-from powersense.assets import MARTS, MEASUREMENTS
+from powersense.assets import MARTS, MEASUREMENTS, WEATHER
 from powersense.dag_defaults import START_DATE, task_defaults
 from powersense.quality.callbacks import TASK_CALLBACKS
 from powersense.quality.deadlines import lateness
@@ -30,7 +30,7 @@ DAG_ID = "transform_warehouse"
 
 @dag(
     dag_id=DAG_ID,
-    schedule=[MEASUREMENTS],
+    schedule=MEASUREMENTS | WEATHER,
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,

@@ -40,17 +40,8 @@
   {%- elif not months -%}
     0
   {%- else -%}
-    {%- set ranges = [] -%}
-    {%- for month in months -%}
-      {%- set position = (month[:4] | int) * 12 + (month[5:7] | int) -%}
-      {%- if ranges and ranges[-1].position + ranges[-1].length == position -%}
-        {%- do ranges[-1].update({'length': ranges[-1].length + 1}) -%}
-      {%- else -%}
-        {%- do ranges.append({'first': month, 'position': position, 'length': 1}) -%}
-      {%- endif -%}
-    {%- endfor -%}
     (
-    {%- for range in ranges -%}
+    {%- for range in month_ranges(months) -%}
       {%- set start = "toDateTime('" ~ range.first ~ " 00:00:00', 'Europe/Paris')" -%}
       {{ ' or ' if not loop.first }}(
         {{- instant }} >= {{ start }}{{ ' - toIntervalDay(' ~ lookback_days ~ ')' if lookback_days }}
@@ -60,3 +51,17 @@
     )
   {%- endif -%}
 {%- endmacro %}
+
+{#- Months as ranges: a list of {first: ISO date of a first day, length: how many months}, neighbours joined. -#}
+{% macro month_ranges(months) %}
+  {%- set ranges = [] -%}
+  {%- for month in months -%}
+    {%- set position = (month[:4] | int) * 12 + (month[5:7] | int) -%}
+    {%- if ranges and ranges[-1].position + ranges[-1].length == position -%}
+      {%- do ranges[-1].update({'length': ranges[-1].length + 1}) -%}
+    {%- else -%}
+      {%- do ranges.append({'first': month, 'position': position, 'length': 1}) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{ return(ranges) }}
+{% endmacro %}

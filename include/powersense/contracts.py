@@ -45,6 +45,7 @@ class QuarantineReason(StrEnum):
     UNKNOWN_COLUMN = "unknown_column"
     MISSING_KEY = "missing_key"
     UNKNOWN_AREA = "unknown_area"
+    UNKNOWN_STATION = "unknown_station"
     UNKNOWN_VINTAGE = "unknown_vintage"
     BAD_INSTANT = "bad_instant"
     GHOST_HOUR = "ghost_hour"

@@ -2,7 +2,8 @@
 
 PowerSenseError
 ├── ConfigurationError            an option, file or manifest of this installation is wrong
-│   └── SourceDeclarationError    a declared source is wrong
+│   ├── SourceDeclarationError    a declared source is wrong
+│   └── MissingCredentialError    an upstream wants a key that its connection lacks
 ├── WindowError                   a run has no usable time window
 ├── WarehouseError
 │   ├── WarehouseUnavailableError the server cannot be reached
@@ -12,8 +13,12 @@ PowerSenseError
 │   ├── SourceUnavailableError    no answer, or a server error, after all retries
 │   ├── RateLimitedError          quota used up
 │   ├── SourceRequestError        it refused our request (4xx)
+│   │   └── SourceNotFoundError   what we asked for is not there (404, 410)
 │   └── MalformedResponseError    the answer is not what its type says
 │       └── TruncatedExportError  the answer ends early
+├── ForecastError
+│   ├── ForecastInputError        what a forecast needs is missing or not as its contract says
+│   └── ModelFileError            a stored model cannot be used: missing, corrupt, or of another model
 ├── NotificationError             a target of alert notices did not take a message
 └── LocalStackError               the local stack cannot start or keep running
     └── PortInUseError            a port it needs is taken
@@ -32,6 +37,10 @@ class ConfigurationError(PowerSenseError):
 
 class SourceDeclarationError(ConfigurationError):
     """A source declared in the catalogue breaks the catalogue's contract."""
+
+
+class MissingCredentialError(ConfigurationError):
+    """An upstream wants a key, and its Airflow connection has none; names the connection."""
 
 
 class WindowError(PowerSenseError):
@@ -78,12 +87,28 @@ class SourceRequestError(SourceError):
     """The upstream refused the request (4xx other than 429)."""
 
 
+class SourceNotFoundError(SourceRequestError):
+    """What we asked for is not there: a file that is not published, or no longer."""
+
+
 class MalformedResponseError(SourceError):
     """The answer is not what its content type promises."""
 
 
 class TruncatedExportError(MalformedResponseError):
     """The answer ends early, or holds fewer records than announced."""
+
+
+class ForecastError(PowerSenseError):
+    """A forecast cannot be made as asked."""
+
+
+class ForecastInputError(ForecastError):
+    """What a forecast needs is missing, or is not as its contract says."""
+
+
+class ModelFileError(ForecastError):
+    """A stored model cannot be used: missing, corrupt, or of another model, format or feature set."""
 
 
 class NotificationError(PowerSenseError):

@@ -7,13 +7,24 @@ from datetime import datetime, timedelta
 
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
+from powersense.warehouse.ledger import MEASUREMENTS, WEATHER
 from powersense.warehouse.sql import statement
 
 logger = logging.getLogger(__name__)
 
 # Below this many parts a partition reads as fast as a compacted one; background merges keep most of them there.
 PARTS_WORTH_COMPACTING = 5
-COMPACTED_TABLES = ("measurements", "scores", "anomalies", "episodes", "alerts", "quarantine", "ingestion_runs")
+COMPACTED_TABLES = (
+    "measurements",
+    "weather_observations",
+    "scores",
+    "anomalies",
+    "episodes",
+    "alerts",
+    "quarantine",
+    "ingestion_runs",
+)
+LANDING_TABLES = [ledger.landing_table for ledger in (MEASUREMENTS, WEATHER)]
 
 
 def update_schema() -> dict[str, int]:
@@ -45,9 +56,10 @@ def expire(now: datetime) -> dict[str, int]:
     first_day_kept = (now - timedelta(days=settings.landing_retention_days)).date()
     seen_since = now - timedelta(days=settings.quarantine_retention_days)
     with connect("writer") as client:
-        old_days = client.query(statement("expired_landing_days"), parameters={"first_day_kept": first_day_kept})
-        for (partition_id,) in old_days.result_rows:
-            client.command(statement("drop_landing_day"), parameters={"partition_id": partition_id})
+        landings = {"tables": LANDING_TABLES, "first_day_kept": first_day_kept}
+        old_days = client.query(statement("expired_landing_days"), parameters=landings)
+        for table, partition_id in old_days.result_rows:
+            client.command(statement("drop_landing_day"), parameters={"table": table, "partition_id": partition_id})
         bounds = {"seen_since": seen_since}
         expired = int(client.query(statement("count_expired_quarantine"), parameters=bounds).first_row[0])
         if expired:

@@ -32,6 +32,15 @@ class Settings(BaseSettings):
     http_max_attempts: int = Field(5, ge=1)
     powersense_sources_file: str | None = None
 
+    dept: str = ""
+    weather_lookback_hours: int = Field(24, ge=1, le=24)
+    weather_repair_days: int = Field(7, ge=1, le=60)
+    weather_files_per_run: int = Field(8, ge=1)
+    meteo_requests_per_minute: int = Field(50, ge=0)
+    meteo_hourly_url: str = "https://object.files.data.gouv.fr/meteofrance/data/synchro_ftp/BASE/HOR"
+    synop_url: str = "https://donneespubliques.meteofrance.fr/donnees_libres/Txt/Synop/Archive"
+    weather_forecast_url: str = "https://api.open-meteo.com/v1/forecast"
+
     score_method: Literal["robust", "classic"] = "robust"
     score_threshold: float = Field(3.0, gt=0)
     score_lookback_days: int = Field(365, ge=7)
@@ -51,6 +60,7 @@ class Settings(BaseSettings):
     quality_max_revisions: int = Field(48, ge=0)
     quality_max_quarantined: int = Field(100, ge=0)
     quality_ingest_overdue_minutes: int = Field(60, ge=5)
+    quality_stale_weather_hours: int = Field(12, ge=4)
     quality_anomaly_visible_hours: int = Field(24, ge=0)
     quarantine_retention_days: int = Field(365, ge=1)
     landing_retention_days: int = Field(7, ge=1)
@@ -58,6 +68,7 @@ class Settings(BaseSettings):
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"
     odre_connection: str = "odre_default"
+    meteo_france_connection: str = "meteo_france_default"
 
 
 @lru_cache(maxsize=1)

@@ -67,6 +67,12 @@ def test_models_show_in_layers_behind_the_build(dag):
     assert dag.get_task("publish_marts").outlets[0].name == "marts"
 
 
+def test_rows_of_load_or_of_weather_start_a_run(dag):
+    condition = dag.timetable.asset_condition
+    assert type(condition).__name__ == "AssetAny"
+    assert {asset.name for asset in condition.objects} == {"measurements", "weather_observations"}
+
+
 @pytest.mark.slow
 def test_a_run_builds_reports_and_records_and_a_failed_test_stops_what_reads_it(dag, warehouse):
     with connect("writer") as client:

@@ -23,7 +23,7 @@ EXTENT = Extent(
     batch_id="b",
     row_count=1,
     metrics=["consommation"],
-    areas=["France", "Bretagne"],
+    places=["France", "Bretagne"],
     vintages=["realtime"],
     publishers=["rte"],
     observed_from=NOON,
@@ -52,12 +52,12 @@ def frame(**columns):
 @pytest.mark.parametrize(
     "other",
     [
-        replace(EXTENT, areas=["Occitanie"]),
+        replace(EXTENT, places=["Occitanie"]),
         replace(EXTENT, metrics=["nucleaire"]),
         replace(EXTENT, vintages=["definitive"]),
         replace(EXTENT, publishers=["powersense"]),
         replace(EXTENT, observed_from=NOON + timedelta(hours=2), observed_to=NOON + timedelta(hours=3)),
-        replace(EXTENT, metrics=[], areas=[], observed_from=EPOCH, observed_to=EPOCH),
+        replace(EXTENT, metrics=[], places=[], observed_from=EPOCH, observed_to=EPOCH),
     ],
     ids=["area", "metric", "vintage", "publisher", "time", "empty"],
 )
@@ -67,7 +67,7 @@ def test_landings_that_differ_in_any_part_share_no_key(other):
 
 
 def test_landings_that_touch_in_one_instant_may_share_a_key():
-    after = replace(EXTENT, areas=["Bretagne"], observed_from=EXTENT.observed_to, observed_to=NOON + timedelta(days=1))
+    after = replace(EXTENT, places=["Bretagne"], observed_from=EXTENT.observed_to, observed_to=NOON + timedelta(days=1))
     assert EXTENT.overlaps(after)
     assert after.overlaps(EXTENT)
 

@@ -48,6 +48,25 @@ def test_coverage_below_its_limit_is_low_and_none_at_all_is_staleness(received: 
     assert len(find("low_coverage", {"area": "France", "received": received, "expected": 96})) == count
 
 
+@pytest.mark.parametrize(("minutes", "count"), [(720, 0), (721, 1)])
+def test_weather_is_stale_after_its_hours(minutes: int, count: int) -> None:
+    rows = [{"area": "Normandie", "newest": NOON}, {"area": "Bretagne", "newest": NOON - timedelta(minutes=minutes)}]
+    assert len(find("stale_weather", *rows)) == count
+
+
+def test_a_region_whose_weather_ended_long_ago_is_stale_and_all_regions_are_one_warning() -> None:
+    fresh, ended = {"area": "Normandie", "newest": NOON}, {"area": "Bretagne", "newest": None}
+    assert [(found.area, found.severity) for found in find("stale_weather", fresh, ended)] == [("Bretagne", "warning")]
+    everywhere = find("stale_weather", ended, {"area": "Occitanie", "newest": NOON - timedelta(hours=13)})
+    assert [(found.area, found.severity, found.key) for found in everywhere] == [("", "warning", "all")]
+    assert "2017-09-29 23:00 UTC, 13 h old" in everywhere[0].message
+
+
+@pytest.mark.parametrize(("received", "count"), [(0, 0), (21, 1), (22, 0), (24, 0)])
+def test_weather_coverage_below_its_limit_is_low_and_none_at_all_is_staleness(received: int, count: int) -> None:
+    assert len(find("low_weather_coverage", {"area": "Bretagne", "received": received, "expected": 24})) == count
+
+
 @pytest.mark.parametrize(
     ("affected", "total", "severity"), [(1, 13, "warning"), (4, 13, "warning"), (5, 13, "critical")]
 )

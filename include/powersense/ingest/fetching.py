@@ -44,7 +44,7 @@ def fetch(job: Job, *, run_id: str, dag_id: str) -> Batch:
 
     source = get_source(job["source_id"])
     start, end = datetime.fromisoformat(job["start"]), datetime.fromisoformat(job["end"])
-    with connect("writer") as client, recorded(client, job, source=source, run_id=run_id, dag_id=dag_id):
+    with connect("writer") as client, recorded(client, job, dataset=source.dataset, run_id=run_id, dag_id=dag_id):
         with open_portal() as portal:
             fetched = fetch_records(portal, source, start=start, end=end)
         return land_answer(client, fetched, source, batch_id=batch_id_of(job, run_id), run_id=run_id)
@@ -107,7 +107,7 @@ def _with_broken_lines(quarantined: pd.DataFrame, fetched: Fetched, *, origin: s
 
 
 @contextmanager
-def recorded(client: Client, job: Job, *, source: Source, run_id: str, dag_id: str) -> Iterator[None]:
+def recorded(client: Client, job: Job, *, dataset: str, run_id: str, dag_id: str) -> Iterator[None]:
     """Record that a batch is running; where the body fails by name, record the failure and let it through."""
     from powersense.warehouse import runs
 
@@ -115,7 +115,7 @@ def recorded(client: Client, job: Job, *, source: Source, run_id: str, dag_id: s
         "batch_id": batch_id_of(job, run_id),
         "run_id": run_id,
         "dag_id": dag_id,
-        "source": source.dataset,
+        "source": dataset,
         "window_start": datetime.fromisoformat(job["start"]),
         "window_end": datetime.fromisoformat(job["end"]),
     }

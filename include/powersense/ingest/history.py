@@ -40,7 +40,7 @@ def load_history(job: Job, *, run_id: str, dag_id: str) -> Stored:
 
     source = get_source(job["source_id"])
     batch_id = batch_id_of(job, run_id)
-    with connect("writer") as client, recorded(client, job, source=source, run_id=run_id, dag_id=dag_id):
+    with connect("writer") as client, recorded(client, job, dataset=source.dataset, run_id=run_id, dag_id=dag_id):
         fetched, source, origin = _read(job, source)
         batch = land_answer(client, fetched, source, batch_id=batch_id, run_id=run_id, origin=origin, drop_absent=True)
         return store_all(client, [batch])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
 from powersense.ingest.jobs import Batch
+from powersense.warehouse.ledger import MEASUREMENTS, Ledger
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -49,13 +50,13 @@ def store(batches: Iterable[Batch]) -> Stored:
         return store_all(client, list(batches))
 
 
-def store_all(client: Client, batches: list[Batch]) -> Stored:
+def store_all(client: Client, batches: list[Batch], *, ledger: Ledger = MEASUREMENTS) -> Stored:
     """Store batches with an open client and close their run records; return the sums."""
     from powersense.warehouse.measurements import store_batches
     from powersense.warehouse.runs import finish_run
 
     total = nothing_stored()
-    counted = store_batches(client, [batch["batch_id"] for batch in batches]) if batches else {}
+    counted = store_batches(client, [batch["batch_id"] for batch in batches], ledger=ledger) if batches else {}
     for batch in batches:
         counts = counted[batch["batch_id"]]
         finish_run(

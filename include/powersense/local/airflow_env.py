@@ -15,6 +15,8 @@ from powersense.local.state import Secrets
 
 ADMIN = "admin"
 VIEWER = "viewer"
+# The replay asks for a key, as the weather API does, and takes any.
+REPLAY_API_KEY = "replay"
 
 # Sized to two cores; a variable of the same name in the environment or .env wins.
 TUNING = {
@@ -44,13 +46,15 @@ def airflow_environment(
         declared: connections, pools and variables of ``airflow_settings.yaml``.
         postgres: the metadata database.
     """
+    local = _local_addresses(options, secrets)
     return {
         **TUNING,
         **options.environment,
         **_process_variables(options),
         **_airflow_core(options, secrets, postgres),
         **_dbt_variables(options, secrets),
-        **connection_variables(declared.connections, _local_addresses(options, secrets)),
+        **connection_variables(declared.connections, local),
+        **_own_connections(options, declared, local),
         **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in declared.variables.items()},
     }
 
@@ -87,6 +91,14 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
     if options.has_replay:
         # These lead to the real portal and its files: the demo reads neither.
         variables |= {"API_URL": "", "HISTORY_DATA_URL": ""}
+        replay = f"http://{LOOPBACK}:{options.replay_port}"
+        variables |= {
+            "METEO_HOURLY_URL": f"{replay}/meteofrance/hourly",
+            "SYNOP_URL": f"{replay}/meteofrance/synop",
+            "WEATHER_FORECAST_URL": f"{replay}/open-meteo/v1/forecast",
+            # The replay has no quota to spare.
+            "METEO_REQUESTS_PER_MINUTE": "0",
+        }
     return variables
 
 
@@ -131,6 +143,14 @@ def _dbt_variables(options: StackOptions, secrets: Secrets) -> dict[str, str]:
     }
 
 
+def _own_connections(
+    options: StackOptions, declared: AirflowSettings, local: dict[str, dict[str, object]]
+) -> dict[str, str]:
+    """Return the declared connections that the environment brings itself, with a key: they win, but not over ours."""
+    names = [f"AIRFLOW_CONN_{name.upper()}" for name in declared.connections if name not in local]
+    return {name: options.environment[name] for name in names if options.environment.get(name)}
+
+
 def _local_addresses(options: StackOptions, secrets: Secrets) -> dict[str, dict[str, object]]:
     """Return the fields of the declared connections that are others on this machine."""
     clickhouse = {"host": LOOPBACK, "port": options.clickhouse_http_port}
@@ -148,5 +168,7 @@ def _local_addresses(options: StackOptions, secrets: Secrets) -> dict[str, dict[
         },
     }
     if options.has_replay:
-        addresses["odre_default"] = {"host": f"http://{LOOPBACK}:{options.replay_port}"}
+        replay = f"http://{LOOPBACK}:{options.replay_port}"
+        addresses["odre_default"] = {"host": replay}
+        addresses["meteo_france_default"] = {"host": f"{replay}/meteofrance", "password": REPLAY_API_KEY}
     return addresses

@@ -24,6 +24,11 @@ logger = logging.getLogger(__name__)
 # The record load of France is 102,098 MW (8 February 2012); no region has reached a fifth of it.
 NATIONAL_MAX_MW = 115_000.0
 REGIONAL_MAX_MW = 25_000.0
+# The quantity without which weather is no weather here.
+WEATHER_METRIC = "temperature_c"
+
+# How the server words a table that is missing, and a view that takes parameters.
+_MISSING = ("UNKNOWN_TABLE", "Unknown table function")
 
 # A mapped task that a later plan no longer has can never succeed again; its alert ends by itself.
 EVENT_FORGOTTEN_AFTER = timedelta(days=2)
@@ -63,7 +68,7 @@ def check(now: datetime, run_id: str, *, run_state: RunState | None = None) -> d
 
 
 def find(now: datetime, *, settings: Settings) -> tuple[list[Finding], list[str]]:
-    """Return what all rules find at `now` (UTC), and the ids of the rules whose table is missing."""
+    """Return what all rules find at `now` (UTC), and the ids of the rules whose table or view is missing."""
     from clickhouse_connect.driver.exceptions import DatabaseError
 
     thresholds = thresholds_of(settings)
@@ -75,7 +80,7 @@ def find(now: datetime, *, settings: Settings) -> tuple[list[Finding], list[str]
             try:
                 facts = run_query(client, rule, **parameters)
             except DatabaseError as error:
-                if "UNKNOWN_TABLE" not in str(error):
+                if not any(words in str(error) for words in _MISSING):
                     raise
                 skipped.append(rule)
                 continue
@@ -93,6 +98,7 @@ def thresholds_of(settings: Settings) -> Thresholds:
         max_revisions=settings.quality_max_revisions,
         max_quarantined=settings.quality_max_quarantined,
         ingest_overdue_minutes=settings.quality_ingest_overdue_minutes,
+        stale_weather_hours=settings.quality_stale_weather_hours,
         anomaly_visible_hours=settings.quality_anomaly_visible_hours,
     )
 
@@ -105,7 +111,9 @@ def _parameters(now: datetime, settings: Settings) -> dict[str, Any]:
         "now": now,
         # Coverage is counted up to where staleness begins: what is not yet late is no gap.
         "until": now - timedelta(minutes=settings.quality_stale_minutes),
+        "weather_until": now - timedelta(hours=settings.quality_stale_weather_hours),
         "metric": LOAD_METRIC,
+        "weather_metric": WEATHER_METRIC,
         "areas": AREA_NAMES,
         "national_area": NATIONAL_AREA,
         "national_max_mw": NATIONAL_MAX_MW,

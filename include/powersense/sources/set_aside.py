@@ -25,7 +25,7 @@ def whole_records(records: pd.DataFrame, keys: Keys, *, origin: str, run_id: str
         where,
         reasons=keys.problem[where].tolist(),
         details=[""] * len(where),
-        texts=_as_json(records.iloc[where]) if len(where) else [],
+        texts=as_json(records.iloc[where]) if len(where) else [],
         origin=origin,
         run_id=run_id,
     )
@@ -48,7 +48,7 @@ def single_values(  # noqa: PLR0913 - keyword-only
         for code in cells.problem[row][positions]:
             reasons.append(REASONS[code])
             details.append(f"{metric}: range [{low:g}, {high:g}]" if REASONS[code] == "out_of_range" else metric)
-        texts += _as_json(records.iloc[positions][[*key_columns, metric]])
+        texts += as_json(records.iloc[positions][[*key_columns, metric]])
     return _frame(keys, where, reasons=reasons, details=details, texts=texts, origin=origin, run_id=run_id)
 
 
@@ -58,7 +58,7 @@ def without_place(
     """Return quarantine rows for what has no keys at all, from (text as published, detail) pairs."""
     pairs = list(items)
     texts = [text for text, _ in pairs]
-    return _rows(
+    return quarantine_rows(
         area=[""] * len(pairs),
         observed_at=pd.Series([pd.NaT] * len(pairs), dtype="datetime64[s, UTC]"),
         reasons=[reason] * len(pairs),
@@ -81,7 +81,7 @@ def _frame(  # noqa: PLR0913 - one argument a column
 ) -> pd.DataFrame:
     areas = ["" if pd.isna(area) else str(area) for area in keys.area[where]]
     observed_at = keys.observed_at.iloc[where].reset_index(drop=True)
-    return _rows(
+    return quarantine_rows(
         area=areas,
         observed_at=observed_at,
         reasons=reasons,
@@ -92,7 +92,7 @@ def _frame(  # noqa: PLR0913 - one argument a column
     )
 
 
-def _rows(  # noqa: PLR0913 - one argument a column
+def quarantine_rows(  # noqa: PLR0913 - one argument a column
     *,
     area: Sequence[str],
     observed_at: pd.Series,
@@ -102,7 +102,10 @@ def _rows(  # noqa: PLR0913 - one argument a column
     origin: str,
     run_id: str,
 ) -> pd.DataFrame:
-    """Return the frame; the hash covers the content only, so that the same bad record met again is the same row."""
+    """Return quarantine rows from their columns.
+
+    The hash covers the content only, so that the same bad record met again is the same row.
+    """
     hashes = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
     return pd.DataFrame(
         {
@@ -119,7 +122,7 @@ def _rows(  # noqa: PLR0913 - one argument a column
     )
 
 
-def _as_json(records: pd.DataFrame) -> list[str]:
+def as_json(records: pd.DataFrame) -> list[str]:
     """Return each record as JSON text with sorted keys; absent values are null, instants ISO text."""
     if records.empty:
         return []

@@ -1,4 +1,4 @@
-"""HTTP to an Opendatasoft portal through the Airflow connection: time-outs, retries, quota."""
+"""HTTP to an upstream, mostly through its Airflow connection: time-outs, retries, quota."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tenacity.wait import wait_base
 from powersense.errors import (
     MalformedResponseError,
     RateLimitedError,
+    SourceNotFoundError,
     SourceRequestError,
     SourceUnavailableError,
     TruncatedExportError,
@@ -33,6 +34,7 @@ Parsed = TypeVar("Parsed")
 
 LONGEST_QUOTA_WAIT_SECONDS = 20.0
 LONGEST_BACKOFF_SECONDS = 20.0
+ODRE_ACCESS = "API_URL and the connection odre_default"
 # A trickling answer never trips the read time-out, so the whole body has one too.
 BODY_TIMEOUT_FACTOR = 10
 LOW_QUOTA = 100
@@ -61,13 +63,26 @@ class Portal:
         root: scheme, host and path before `/api/`.
         timeout_seconds: of connecting (at most 10) and of each read; a body may take ten times as long.
         max_attempts: requests sent for one question before its last error is raised.
+        access: the options that lead here, for messages.
+        longest_quota_wait_seconds: a quota that comes back later is not waited for.
     """
 
-    def __init__(self, session: requests.Session, root: str, *, timeout_seconds: float, max_attempts: int) -> None:
+    def __init__(  # noqa: PLR0913 - keyword-only
+        self,
+        session: requests.Session,
+        root: str,
+        *,
+        timeout_seconds: float,
+        max_attempts: int,
+        access: str = ODRE_ACCESS,
+        longest_quota_wait_seconds: float = LONGEST_QUOTA_WAIT_SECONDS,
+    ) -> None:
         self.session = session
         self.root = root
         self.timeout_seconds = timeout_seconds
         self.max_attempts = max_attempts
+        self.access = access
+        self.longest_quota_wait_seconds = longest_quota_wait_seconds
 
     def ask(self, path: str, params: Mapping[str, str | int], parse: Callable[[Answer], Parsed]) -> Parsed:
         """Send a GET until `parse` accepts the answer, and return what it made of it.
@@ -82,14 +97,15 @@ class Portal:
 
         Raises:
             SourceUnavailableError: no answer, or a server error, after all attempts.
-            RateLimitedError: quota used up for longer than LONGEST_QUOTA_WAIT_SECONDS.
+            RateLimitedError: quota used up for longer than this session waits for it.
+            SourceNotFoundError: what is asked for is not there (404, 410).
             SourceRequestError: the request is refused (4xx).
             MalformedResponseError: the body stays unusable after all attempts.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.max_attempts),
             wait=_BackoffOrQuota(),
-            retry=retry_if_exception(_is_worth_another_try),
+            retry=retry_if_exception(self._is_worth_another_try),
             before_sleep=_log_retry,
             reraise=True,
         )
@@ -102,14 +118,19 @@ class Portal:
             with self.session.get(url, params=dict(params), timeout=timeout, stream=True) as response:
                 retrieved_at = datetime.now(UTC)
                 body = self._read(response)
-                _refuse_failure(response, body)
+                _refuse_failure(response, body, access=self.access)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise SourceUnavailableError(
-                f"{url} does not answer within {self.timeout_seconds:g} s: {error}. "
-                "Check the network, API_URL and the connection odre_default."
+                f"{url} does not answer within {self.timeout_seconds:g} s: {error}. Check the network, {self.access}."
             ) from error
         _warn_of_low_quota(response)
         return Answer(response.url, body, retrieved_at)
+
+    def _is_worth_another_try(self, error: BaseException) -> bool:
+        if isinstance(error, RateLimitedError):
+            wait = error.retry_after_seconds
+            return wait is not None and wait <= self.longest_quota_wait_seconds
+        return isinstance(error, SourceUnavailableError | MalformedResponseError)
 
     def _read(self, response: requests.Response) -> bytes:
         """Read a body within its time.
@@ -152,12 +173,23 @@ def open_portal(settings: Settings | None = None) -> Iterator[Portal]:
 
 
 @contextmanager
-def open_files(settings: Settings | None = None) -> Iterator[Portal]:
-    """Open a session for plain files: same time-outs and retries, none of the portal's credentials."""
+def open_files(settings: Settings | None = None, *, root: str = "", access: str = ODRE_ACCESS) -> Iterator[Portal]:
+    """Open a session for what needs no login: same time-outs and retries, none of the portal's credentials.
+
+    Args:
+        settings: time-outs and attempts; the process's by default.
+        root: address below which relative paths are asked for.
+        access: the options that lead there, for messages.
+    """
     settings = settings or get_settings()
     with requests.Session() as session:
+        session.headers["User-Agent"] = "PowerSense"
         yield Portal(
-            session, "", timeout_seconds=settings.http_timeout_seconds, max_attempts=settings.http_max_attempts
+            session,
+            root.rstrip("/"),
+            timeout_seconds=settings.http_timeout_seconds,
+            max_attempts=settings.http_max_attempts,
+            access=access,
         )
 
 
@@ -173,23 +205,18 @@ class _BackoffOrQuota(wait_base):
         return self.backoff(retry_state)
 
 
-def _is_worth_another_try(error: BaseException) -> bool:
-    if isinstance(error, RateLimitedError):
-        return error.retry_after_seconds is not None and error.retry_after_seconds <= LONGEST_QUOTA_WAIT_SECONDS
-    return isinstance(error, SourceUnavailableError | MalformedResponseError)
-
-
 def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait = state.next_action.sleep if state.next_action else 0
     logger.warning("Attempt %d failed, next in %.1f s: %s", state.attempt_number, wait, error)
 
 
-def _refuse_failure(response: requests.Response, body: bytes) -> None:
+def _refuse_failure(response: requests.Response, body: bytes, *, access: str) -> None:
     """Raise the named error of a status that is not 200.
 
     Raises:
         RateLimitedError: 429.
+        SourceNotFoundError: 404 or 410.
         SourceRequestError: another 4xx, or a redirect that leads nowhere.
         SourceUnavailableError: 5xx.
     """
@@ -200,11 +227,12 @@ def _refuse_failure(response: requests.Response, body: bytes) -> None:
     if response.status_code == requests.codes.too_many_requests:
         wait = _quota_wait_seconds(response, body)
         raise RateLimitedError(
-            f"{told}. Wait for the reset, or give the connection odre_default an API key.", retry_after_seconds=wait
+            f"{told}. Wait for the reset, or ask for a larger quota; it belongs to {access}.", retry_after_seconds=wait
         )
     if response.status_code >= requests.codes.server_error:
         raise SourceUnavailableError(told)
-    raise SourceRequestError(f"{told}. Correct the dataset or its fields in the catalogue.")
+    refusal = SourceNotFoundError if response.status_code in (404, 410) else SourceRequestError
+    raise refusal(f"{told}. Correct {access}, or the source's declaration.")
 
 
 def _quota_wait_seconds(response: requests.Response, body: bytes) -> float | None:

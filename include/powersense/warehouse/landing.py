@@ -5,20 +5,20 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from powersense.contracts import LANDING_COLUMNS, Vintage
+from powersense.contracts import Vintage
 from powersense.errors import LandingError
 from powersense.warehouse import landing_log
+from powersense.warehouse.ledger import MEASUREMENTS, Ledger
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from clickhouse_connect.driver.client import Client
 
-_TEXT_COLUMNS = ("metric", "area", "vintage", "publisher", "source", "run_id")
 _INSTANT_COLUMNS = {"observed_at": "s", "retrieved_at": "ms"}
 
 
-def land(client: Client, frame: pd.DataFrame, *, batch_id: str) -> int:
+def land(client: Client, frame: pd.DataFrame, *, batch_id: str, ledger: Ledger = MEASUREMENTS) -> int:
     """Land one batch; `measurements.store_batch` numbers it afterwards.
 
     The rows go first and the landing's place in the order of landings last, so a landing cut short does not exist.
@@ -26,9 +26,10 @@ def land(client: Client, frame: pd.DataFrame, *, batch_id: str) -> int:
 
     Args:
         client: a writer's client.
-        frame: columns `contracts.LANDING_COLUMNS`; one row per (metric, area, observed_at, vintage, publisher);
+        frame: the ledger's `landing_columns`; one row per (metric, place, observed_at, vintage, publisher);
             instants with a time zone, `value` in the metric's unit with NaN where upstream has none.
         batch_id: the batch's name, the same when its task is tried again.
+        ledger: the tables that it is for.
 
     Returns:
         Number of rows landed.
@@ -36,16 +37,17 @@ def land(client: Client, frame: pd.DataFrame, *, batch_id: str) -> int:
     Raises:
         LandingError: the frame breaks its contract; names the column and the problem.
     """
-    table = landing_table(frame)
+    table = landing_table(frame, ledger=ledger)
     landing_id = uuid.uuid4().hex
     if table.num_rows:
         named = _with_constants(table, landing_id=landing_id, batch_id=batch_id)
-        client.insert_arrow("measurements_landing", named)
-    landing_log.append(client, _extent(table, landing_id=landing_id, batch_id=batch_id))
+        client.insert_arrow(ledger.landing_table, named)
+    extent = _extent(table, place=ledger.place, landing_id=landing_id, batch_id=batch_id)
+    landing_log.append(client, extent, ledger=ledger)
     return int(table.num_rows)
 
 
-def landing_table(frame: pd.DataFrame) -> pa.Table:
+def landing_table(frame: pd.DataFrame, *, ledger: Ledger = MEASUREMENTS) -> pa.Table:
     """Return the frame as an Arrow table with the landing's types; NaN becomes null.
 
     Arrow, since its dictionary columns reach LowCardinality columns seven times faster than a frame inserted row-wise.
@@ -55,20 +57,24 @@ def landing_table(frame: pd.DataFrame) -> pa.Table:
     """
     import pyarrow as pa
 
-    missing = [name for name in LANDING_COLUMNS if name not in frame.columns]
+    wanted = ledger.landing_columns
+    missing = [name for name in wanted if name not in frame.columns]
     if missing:
-        raise LandingError(f"the landing frame lacks {missing}; it needs {list(LANDING_COLUMNS)}")
-    columns = {name: _text(frame[name]) for name in _TEXT_COLUMNS}
-    columns |= {name: _instants(frame[name], unit=unit) for name, unit in _INSTANT_COLUMNS.items()}
-    columns["value"] = _values(frame["value"])
-    table = pa.table({name: columns[name] for name in LANDING_COLUMNS})
-    for name in LANDING_COLUMNS:
+        raise LandingError(f"the landing frame lacks {missing}; it needs {list(wanted)}")
+    table = pa.table({name: _column(frame[name], name) for name in wanted})
+    for name in wanted:
         if name != "value" and table[name].null_count:
             raise LandingError(f"{table[name].null_count} of {len(frame)} landing rows have no {name}")
     unknown = set(_distinct(table, "vintage")) - {vintage.value for vintage in Vintage}
     if unknown:
         raise LandingError(f"vintage {sorted(unknown)} is none of {[vintage.value for vintage in Vintage]}")
     return table
+
+
+def _column(column: pd.Series, name: str) -> pa.Array:
+    if name == "value":
+        return _values(column)
+    return _instants(column, unit=_INSTANT_COLUMNS[name]) if name in _INSTANT_COLUMNS else _text(column)
 
 
 def _text(column: pd.Series) -> pa.Array:
@@ -126,7 +132,7 @@ def _distinct(table: pa.Table, name: str) -> list[str]:
     return sorted(value for value in table[name].unique().to_pylist() if value is not None)
 
 
-def _extent(table: pa.Table, *, landing_id: str, batch_id: str) -> landing_log.Extent:
+def _extent(table: pa.Table, *, place: str, landing_id: str, batch_id: str) -> landing_log.Extent:
     """Return what the order of landings keeps of a landing: whom it touches, when, and how many rows."""
     import pyarrow.compute as pc
 
@@ -143,7 +149,7 @@ def _extent(table: pa.Table, *, landing_id: str, batch_id: str) -> landing_log.E
         batch_id=batch_id,
         row_count=table.num_rows,
         metrics=_distinct(table, "metric"),
-        areas=_distinct(table, "area"),
+        places=_distinct(table, place),
         vintages=_distinct(table, "vintage"),
         publishers=_distinct(table, "publisher"),
         observed_from=observed_from,

@@ -1,4 +1,4 @@
-"""The versioned writer: a landed batch becomes versions of measurements, numbered inside ClickHouse.
+"""The versioned writer: a landed batch becomes versions in its ledger, numbered inside ClickHouse.
 
 Safe under concurrent writers, retries and kills, without locks: docs/adr/0002-versioned-writer-without-locks.md.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from powersense.errors import LandingError
 from powersense.warehouse import landing_log
 from powersense.warehouse.landing_log import Extent, Landing
+from powersense.warehouse.ledger import MEASUREMENTS, Ledger
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class StoreCounts:
     newest_observed_at: datetime | None
 
 
-def store_batch(client: Client, batch_id: str) -> StoreCounts:
+def store_batch(client: Client, batch_id: str, *, ledger: Ledger = MEASUREMENTS) -> StoreCounts:
     """Number a landed batch against what is stored, and count what it changed.
 
     A version is stored where the value differs from the latest one, to and from NULL included; a first NULL is not.
@@ -60,14 +61,15 @@ def store_batch(client: Client, batch_id: str) -> StoreCounts:
     Args:
         client: a writer's client.
         batch_id: a batch that `landing.land` has landed.
+        ledger: the tables that it landed for.
 
     Raises:
         LandingError: the batch has not landed, or so long ago that its rows have expired.
     """
-    return store_batches(client, [batch_id])[batch_id]
+    return store_batches(client, [batch_id], ledger=ledger)[batch_id]
 
 
-def store_batches(client: Client, batch_ids: Sequence[str]) -> dict[str, StoreCounts]:
+def store_batches(client: Client, batch_ids: Sequence[str], *, ledger: Ledger = MEASUREMENTS) -> dict[str, StoreCounts]:
     """Number several landed batches, one after another in the order they landed, as `store_batch` does one.
 
     Returns:
@@ -76,13 +78,13 @@ def store_batches(client: Client, batch_ids: Sequence[str]) -> dict[str, StoreCo
     Raises:
         LandingError: a batch has not landed, or its rows have expired; those before it stay stored.
     """
-    landings = landing_log.of_batches(client, batch_ids)
+    landings = landing_log.of_batches(client, batch_ids, ledger=ledger)
     waiting = [one for of_one in landings.values() for one in of_one if not one.is_stored]
     stored: set[int] = set()
     for landing in sorted(waiting, key=lambda one: one.seq):
-        _store_after_its_predecessors(client, landing, stored)
-    landing_log.mark_stored(client, stored)
-    versions = _count(client, landings)
+        _store_after_its_predecessors(client, landing, stored, ledger=ledger)
+    landing_log.mark_stored(client, stored, ledger=ledger)
+    versions = _count(client, landings, ledger=ledger)
     return {batch_id: _counts(landings[batch_id][-1].extent, *versions[batch_id]) for batch_id in batch_ids}
 
 
@@ -96,17 +98,17 @@ def _counts(last: Extent, new: int, revised: int) -> StoreCounts:
     )
 
 
-def _store_after_its_predecessors(client: Client, landing: Landing, stored: set[int]) -> None:
+def _store_after_its_predecessors(client: Client, landing: Landing, stored: set[int], *, ledger: Ledger) -> None:
     """Store a landing once every earlier one that overlaps it is stored, storing those whose writer has not.
 
     Places of what it stores go to `stored`; until they are marked, another writer may do the same work again, in vain.
     """
-    before, rows_left = landing_log.around(client, landing)
+    before, rows_left = landing_log.around(client, landing, ledger=ledger)
     for other in before:
         if not other.is_stored and other.seq not in stored:
             logger.info("storing landing %d of batch %r on its writer's behalf", other.seq, other.extent.batch_id)
             try:
-                _store_after_its_predecessors(client, other, stored)
+                _store_after_its_predecessors(client, other, stored, ledger=ledger)
             except LandingError as error:
                 logger.warning("passing over landing %d: %s", other.seq, error)
     if rows_left < landing.extent.row_count:
@@ -115,17 +117,23 @@ def _store_after_its_predecessors(client: Client, landing: Landing, stored: set[
             "they have expired; run its fetch again"
         )
     overtaken_by = [other for other in before if other.extent.retrieved_to >= landing.extent.retrieved_from]
-    for metrics in _portions(client, landing):
-        _store(client, landing, metrics=metrics, overtaken_by=overtaken_by)
+    for metrics in _portions(client, landing, ledger=ledger):
+        _store(client, landing, metrics=metrics, overtaken_by=overtaken_by, ledger=ledger)
     stored.add(landing.seq)
 
 
-def _store(client: Client, landing: Landing, *, metrics: list[str], overtaken_by: list[Landing]) -> None:
-    parameters = _bounds(landing) | {
-        "landing_id": landing.extent.landing_id,
-        "metrics": metrics,
-        "later_retrievals": [other.extent.landing_id for other in overtaken_by],
-    }
+def _store(
+    client: Client, landing: Landing, *, metrics: list[str], overtaken_by: list[Landing], ledger: Ledger
+) -> None:
+    parameters = (
+        ledger.names
+        | _bounds(landing)
+        | {
+            "landing_id": landing.extent.landing_id,
+            "metrics": metrics,
+            "later_retrievals": [other.extent.landing_id for other in overtaken_by],
+        }
+    )
     # What is stored later cannot share a key with this landing before this landing is stored, so the answer cannot age.
     is_bulk = landing.extent.row_count >= BULK_ROWS
     if is_bulk and not overtaken_by and not client.query(statement("any_stored"), parameters=parameters).result_rows:
@@ -136,11 +144,11 @@ def _store(client: Client, landing: Landing, *, metrics: list[str], overtaken_by
 
 
 def _bounds(landing: Landing) -> dict[str, Any]:
-    """Return the parameters that confine a read of `measurements` to a landing's range of the primary key."""
+    """Return the parameters that confine a read of the versions to a landing's range of the primary key."""
     extent = landing.extent
     return {
         "metrics": list(extent.metrics),
-        "areas": list(extent.areas),
+        "places": list(extent.places),
         "vintages": list(extent.vintages),
         "publishers": list(extent.publishers),
         "observed_from": extent.observed_from,
@@ -148,14 +156,14 @@ def _bounds(landing: Landing) -> dict[str, Any]:
     }
 
 
-def _portions(client: Client, landing: Landing) -> list[list[str]]:
+def _portions(client: Client, landing: Landing, *, ledger: Ledger) -> list[list[str]]:
     """Split a landing's metrics into groups of at most ROWS_PER_STATEMENT rows each, where one metric has fewer."""
     if landing.extent.row_count <= ROWS_PER_STATEMENT:
         return [list(landing.extent.metrics)] if landing.extent.row_count else []
     rows = client.query(
-        "SELECT metric, count() FROM measurements_landing WHERE landing_id = {landing_id:String} "
+        "SELECT metric, count() FROM {landing_table:Identifier} WHERE landing_id = {landing_id:String} "
         "GROUP BY metric ORDER BY metric",
-        parameters={"landing_id": landing.extent.landing_id},
+        parameters={"landing_id": landing.extent.landing_id, "landing_table": ledger.landing_table},
     ).result_rows
     portions: list[list[str]] = []
     room = 0
@@ -168,16 +176,16 @@ def _portions(client: Client, landing: Landing) -> list[list[str]]:
     return portions
 
 
-def _count(client: Client, landings: Mapping[str, list[Landing]]) -> dict[str, tuple[int, int]]:
-    """Count by batch the versions that stand in `measurements` because of it: first ones, and later ones."""
+def _count(client: Client, landings: Mapping[str, list[Landing]], *, ledger: Ledger) -> dict[str, tuple[int, int]]:
+    """Count by batch the versions that stand because of it: first ones, and later ones."""
     counts = dict.fromkeys(landings, (0, 0))
     extents = [landing.extent for of_one in landings.values() for landing in of_one if landing.extent.row_count]
     if not extents:
         return counts
-    parameters = {
+    parameters = ledger.names | {
         "batch_ids": list(landings),
         "metrics": sorted({metric for extent in extents for metric in extent.metrics}),
-        "areas": sorted({area for extent in extents for area in extent.areas}),
+        "places": sorted({place for extent in extents for place in extent.places}),
         "observed_from": min(extent.observed_from for extent in extents),
         "observed_to": max(extent.observed_to for extent in extents),
     }

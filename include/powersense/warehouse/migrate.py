@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from powersense.errors import MigrationError
 from powersense.settings import Settings, get_settings
-from powersense.warehouse import calendar_days
+from powersense.warehouse import calendar_days, weather_stations
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def render(text: str, settings: Settings) -> list[str]:
 
 
 def migrate(client: Client, *, settings: Settings) -> list[str]:
-    """Bring the databases up to the package's migrations and the calendar up to date.
+    """Bring the databases up to the package's migrations, the calendar and the stations up to date.
 
     Args:
         client: a writer's client; its session database need not exist yet.
@@ -106,6 +106,7 @@ def migrate(client: Client, *, settings: Settings) -> list[str]:
         _record(client, migration, settings)
         logger.info("applied migration %s to %s", migration.id, settings.clickhouse_database)
     calendar_days.sync(client, database=settings.clickhouse_database)
+    weather_stations.sync(client, database=settings.clickhouse_database)
     return [migration.id for migration in pending]
 
 

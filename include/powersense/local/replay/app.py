@@ -1,4 +1,4 @@
-"""The replay's HTTP application: the portal's paths, the yearly files, and a control room under `/replay`."""
+"""The replay's HTTP application: the portal's paths, the yearly files, weather, and a control room under `/replay`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from powersense.local.replay.publication import Publication
 from powersense.local.replay.query import choose, read_query
 from powersense.local.replay.refusals import Refusal, unknown_dataset
 from powersense.local.replay.rendering import as_json, rows_of
+from powersense.local.replay.weather.publication import WeatherPublication
 from powersense.local.replay.yearly_files import file_content, file_names
 
 API_ROOT = "/api/explore/v2.1/catalog/datasets"
@@ -40,8 +41,8 @@ class RequestRecord:
     Attributes:
         received_at: wall-clock time, UTC.
         path: its path.
-        dataset: dataset, or file name under `/files`.
-        endpoint: `records`, `exports`, `files` or `metadata`.
+        dataset: dataset, file name, department of observations, or `open-meteo`.
+        endpoint: `records`, `exports`, `files`, `metadata`, `synop`, `hourly`, `observations` or `forecast`.
         parameters: query parameters, a list per name.
         status: of the answer.
         faults: kinds of the faults that struck it.
@@ -64,6 +65,10 @@ class ReplayState:
     faults: Faults = field(default_factory=Faults)
     requests: list[RequestRecord] = field(default_factory=list)
     calls: int = 0
+    weather: WeatherPublication = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weather = WeatherPublication(self.publication)
 
     def remember(self, request: Request, *, dataset: str, endpoint: str, status: int, faults: list[Fault]) -> None:
         """Log an answered request; the oldest are forgotten."""
@@ -87,6 +92,7 @@ class ReplayState:
             "runs_out_at": runs_out_at.isoformat() if runs_out_at else None,
             "has_run_out": bool(runs_out_at and publication.clock.now() >= runs_out_at),
             "files": {name: [path.name for path in paths] for name, paths in publication.recording.paths.items()},
+            "weather": {name: [path.name for path in paths] for name, paths in self.weather.recording.paths.items()},
             "faults": [fault.as_dict() for fault in self.faults.active()],
             "calls": self.calls,
         }
@@ -163,6 +169,7 @@ async def _data_answer(
 def create_app(state: ReplayState) -> Starlette:
     """Return the application. Only loopback host names are answered: a web page elsewhere cannot reach the controls."""
     from powersense.local.replay.control import control_routes
+    from powersense.local.replay.weather.routes import weather_routes
 
     async def catalogue(request: Request) -> Response:
         described = await asyncio.to_thread(lambda: [metadata.describe(state.publication, name) for name in DATASETS])
@@ -178,6 +185,7 @@ def create_app(state: ReplayState) -> Starlette:
         Route(API_ROOT + "/{dataset}/exports/{form}", _endpoint(state, "exports", _exports)),
         Route("/files/", file_index),
         Route("/files/{dataset}", _endpoint(state, "files", _files)),
+        *weather_routes(state),
         *control_routes(state),
     ]
     loopback = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False)

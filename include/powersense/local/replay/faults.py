@@ -65,7 +65,7 @@ class Fault:
         number: its identity, for clearing it alone.
         kind: what goes wrong.
         dataset: file-name pattern of the datasets it strikes; `*` strikes all.
-        endpoint: `records`, `exports`, `files`, `metadata` or `*`.
+        endpoint: `records`, `exports`, `files`, `metadata`, `synop`, `hourly`, `observations`, `forecast` or `*`.
         times: requests still to strike; None until cleared.
         options: of its kind, see `OPTIONS`; with the defaults filled in.
     """

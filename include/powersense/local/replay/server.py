@@ -104,11 +104,15 @@ class ReplayServer:
         base_url: the portal's root, the host of connection `odre_default`, such as `http://127.0.0.1:40123`.
         api_url: base_url + `/api/explore/v2.1/catalog/datasets`.
         files_url: base_url + `/files`, for HISTORY_DATA_URL; `<files_url>/eCO2mix_RTE_Annuel-Definitif_2016.zip`.
+        meteo_france_url: base_url + `/meteofrance`; see `replay.weather` for the paths below it.
+        open_meteo_url: base_url + `/open-meteo`.
         port: the TCP port.
         state: what is served (`publication`, `faults`), for tests that look inside.
 
     Fault kinds and their options stand in `powersense.local.replay.faults.OPTIONS`; every kind also takes `dataset`
-    (pattern), `endpoint` (`records`, `exports`, `files`, `metadata`, `*`) and `times` (None = until cleared).
+    (pattern), `endpoint` (`records`, `exports`, `files`, `metadata`, `synop`, `hourly`, `observations`, `forecast`,
+    `*`) and `times` (None = until cleared). For weather, `dataset` is the file's name, the
+    department of observations, or `open-meteo`.
     """
 
     def __init__(
@@ -143,6 +147,16 @@ class ReplayServer:
     def files_url(self) -> str:
         """Where the yearly files are."""
         return f"{self.base_url}/files"
+
+    @property
+    def meteo_france_url(self) -> str:
+        """Where Météo-France's files and observation API are."""
+        return f"{self.base_url}/meteofrance"
+
+    @property
+    def open_meteo_url(self) -> str:
+        """Root of the forecast API; `<open_meteo_url>/v1/forecast`."""
+        return f"{self.base_url}/open-meteo"
 
     @property
     def requests(self) -> list[RequestRecord]:

@@ -12,9 +12,11 @@ from powersense.quality.rules import (
     ingestion_errors,
     load_anomaly,
     low_coverage,
+    low_weather_coverage,
     quarantine_growth,
     revision_volume,
     stale_data,
+    stale_weather,
     stuck_values,
 )
 from powersense.quality.rules.finding import Evaluate, FactRow, Finding, Severity, Thresholds
@@ -33,6 +35,8 @@ CHECKED_RULES: dict[str, Evaluate] = {
         ingestion_errors,
         failed_dbt_tests,
         load_anomaly,
+        stale_weather,
+        low_weather_coverage,
     )
 }
 ALL_RULES = (*CHECKED_RULES, LATE_RUN, FAILED_TASK)

@@ -38,6 +38,7 @@ class Thresholds:
         max_revisions: noticeable revisions of load values per area in 24 hours.
         max_quarantined: recent records per source and reason set aside in 24 hours.
         ingest_overdue_minutes: time without a successful ingestion run.
+        stale_weather_hours: age of a region's newest weather above which it is stale. SYNOP comes every three hours.
         anomaly_visible_hours: least time for which a load anomaly stays on the list after its alert was raised.
     """
 
@@ -48,6 +49,7 @@ class Thresholds:
     max_revisions: int = 48
     max_quarantined: int = 100
     ingest_overdue_minutes: int = 60
+    stale_weather_hours: int = 12
     anomaly_visible_hours: int = 24
 
 

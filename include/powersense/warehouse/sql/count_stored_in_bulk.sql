@@ -1,7 +1,7 @@
 SELECT batch_id, countIf(version = 1), countIf(version > 1)
-FROM measurements FINAL
+FROM {table:Identifier} FINAL
 WHERE metric IN {metrics:Array(String)}
-    AND area IN {areas:Array(String)}
+    AND {place:Identifier} IN {places:Array(String)}
     AND observed_at BETWEEN {observed_from:DateTime('UTC')} AND {observed_to:DateTime('UTC')}
     AND batch_id IN {batch_ids:Array(String)}
 GROUP BY batch_id

@@ -1,1 +1,1 @@
-ALTER TABLE measurements_landing DROP PARTITION ID {partition_id:String}
+ALTER TABLE {table:Identifier} DROP PARTITION ID {partition_id:String}

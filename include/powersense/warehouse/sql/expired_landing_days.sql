@@ -1,8 +1,8 @@
 -- Days of landed rows before the first one to keep. The table's own TTL takes the rest after seven days.
-SELECT DISTINCT partition_id
+SELECT DISTINCT table, partition_id
 FROM system.parts
 WHERE active
     AND database = currentDatabase()
-    AND table = 'measurements_landing'
+    AND table IN {tables:Array(String)}
     AND toDate(partition) < {first_day_kept:Date}
-ORDER BY partition_id
+ORDER BY table, partition_id

@@ -7,11 +7,11 @@ SELECT
     any(batch_id),
     if(
         seq = {seq:UInt64},
-        (SELECT count() FROM measurements_landing WHERE landing_id = {landing_id:String}),
+        (SELECT count() FROM {landing_table:Identifier} WHERE landing_id = {landing_id:String}),
         any(row_count)
     ),
     any(metrics),
-    any(areas),
+    any({places_column:Identifier}),
     any(vintages),
     any(publishers),
     any(observed_from),
@@ -19,7 +19,7 @@ SELECT
     any(retrieved_from) AS first_retrieval,
     any(retrieved_to) AS last_retrieval,
     any(newest_observed_at)
-FROM landings
+FROM {log_table:Identifier}
 WHERE seq = {seq:UInt64}
     OR seq < {seq:UInt64}
     AND landed_at > now() - INTERVAL 8 DAY

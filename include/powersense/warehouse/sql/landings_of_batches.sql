@@ -5,7 +5,7 @@ SELECT
     any(batch_id),
     any(row_count),
     any(metrics),
-    any(areas),
+    any({places_column:Identifier}),
     any(vintages),
     any(publishers),
     any(observed_from),
@@ -13,7 +13,7 @@ SELECT
     any(retrieved_from),
     any(retrieved_to),
     any(newest_observed_at)
-FROM landings
+FROM {log_table:Identifier}
 WHERE batch_id IN {batch_ids:Array(String)}
 GROUP BY seq
 ORDER BY seq
