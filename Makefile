@@ -12,8 +12,11 @@ hash      = $(shell sha256sum $(1) 2>/dev/null | cut -c1-16)
 RUN_STAMP := $(VENV)/.installed-$(call hash,requirements.lock)
 DEV_STAMP := $(VENV)/.installed-dev-$(call hash,requirements-dev.lock)
 STACK     := $(PYTHON) -m powersense.local.stack
+# --from '2018-01-01' for FROM=2018-01-01, nothing for what was not given; values may hold blanks and apostrophes.
+quote     = '$(subst ','\'',$(1))'
+given     = $(if $(value $(1)),--$(shell echo $(1) | tr A-Z a-z) $(call quote,$(value $(1))))
 
-.PHONY: help setup demo demo-once demo-reset start stop airflow dbt test lint format bench lock clean
+.PHONY: help setup demo demo-once demo-reset start stop airflow dbt backtest test lint format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +45,11 @@ airflow: $(RUN_STAMP) ## Run an Airflow command on the local stack: make airflow
 dbt: $(RUN_STAMP) ## Run a dbt command on the local stack: make dbt ARGS="build"
 	@$(PYTHON) -m powersense.local.shell $(VENV)/bin/dbt $(ARGS) --project-dir dbt --profiles-dir dbt
 
+# With files no stack is needed; without, the one that runs, or ran last, says where the warehouse is.
+backtest: $(RUN_STAMP) ## Walk forward over the past, print the scorecard: make backtest FROM=2018-01-01 TO=2018-12-31
+	@$(if $(LOAD),,$(PYTHON) -m powersense.local.shell) $(PYTHON) -m powersense.backtest $(strip \
+	  $(foreach option,FROM TO AREAS LEADS MODEL WEATHER VINTAGE LOAD TEMPERATURE,$(call given,$(option))))
+
 test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/unit -x"
 	@$(PYTHON) -m pytest $(ARGS)
 
@@ -61,8 +69,8 @@ bench: $(DEV_STAMP) ## Measure speed and memory against references, write build/
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 lock: ## Resolve requirements*.txt again into the two locks (needs uv)
-	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt
-	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 -o requirements-dev.lock requirements-dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 -o requirements-dev.lock requirements-dev.txt
 
 clean: ## Remove build output and caches; keeps .venv and the stacks' data
 	rm -rf build dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Load forecasting: features, models, intervals and scorecards. Pure: no Airflow, no client, time and seeds are arguments."""
+"""Load forecasting: features, models, intervals and scorecards. Pure: time and seeds are arguments."""

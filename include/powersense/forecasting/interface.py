@@ -72,7 +72,7 @@ class History:
         outside = (positions < 0) | (positions + HORIZON_STEPS > len(self.grid))
         if outside.any():
             first = issued_at[outside][0].isoformat()
-            raise ForecastInputError(f"{self.area}: issue time {first} and its seven days must lie on the grid's half-hours")
+            raise ForecastInputError(f"{self.area}: issue time {first} and its seven days must lie on the grid's grid")
         return positions
 
     def without_weather(self) -> History:
@@ -106,7 +106,7 @@ class Forecaster(Protocol):
         ...
 
     def save(self) -> dict[str, bytes]:
-        """Return the model's files by name, in formats that cannot execute code when read (JSON, npz without pickle)."""
+        """Return the model's files by name, in formats that cannot execute code when read: JSON, npz without pickle."""
         ...
 
     @classmethod
