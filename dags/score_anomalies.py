@@ -5,6 +5,7 @@ anomalies and episodes follow from it.
 
 - Baseline: the same day type (public holidays are one) and 15-minute Paris-local bucket, over a year, relative to the
   level of the week before; median and MAD. `docs/how-scoring-works.md` has the rule and its measured hits.
+- Beside it, where forecasts are stored: each load against those issued a day and an hour before.
 - Scoring again replaces. A revision that heals an anomaly retracts it, and shrinks or retracts its episode.
 - Where something was scored, the asset `scores` starts what reads it.
 

@@ -7,4 +7,5 @@ from airflow.sdk import Asset
 MEASUREMENTS = Asset(name="measurements", uri="clickhouse://powersense/measurements")
 WEATHER = Asset(name="weather_observations", uri="clickhouse://powersense/weather_observations")
 SCORES = Asset(name="scores", uri="clickhouse://powersense/scores")
+FORECASTS = Asset(name="forecasts", uri="clickhouse://powersense/forecasts")
 MARTS = Asset(name="marts", uri="clickhouse://powersense_marts/all")

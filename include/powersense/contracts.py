@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from powersense.errors import ConfigurationError
+
 LOAD_METRIC = "consommation"
 Z_SCORE_METRIC = "consommation_anomaly_zscore"
 NATIONAL_AREA = "France"
@@ -95,6 +97,25 @@ def fold(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", name)
     return "".join(letter for letter in plain.casefold() if letter.isalnum())
+
+
+def chosen_areas(given: object = None) -> list[str]:
+    """Return the areas of a run: those of its parameter `areas`, else all, in the order of `AREAS`.
+
+    Args:
+        given: a list of names, or one name; None where the run says nothing.
+
+    Raises:
+        ConfigurationError: one does not exist.
+    """
+    known = [area.name for area in AREAS]
+    if given is None or given in ([], ""):
+        return known
+    names = list(given) if isinstance(given, list | tuple) else [given]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigurationError(f"areas={given!r}: {unknown[0]!r} is none of {', '.join(known)}")
+    return [name for name in known if name in names]
 
 
 AREA_BY_FOLDED_NAME = {fold(spelling): area.name for area in AREAS for spelling in (area.name, *area.aliases)}

@@ -1,9 +1,11 @@
 """Scoring: loads that are new, late or revised get a z-score; anomalies and episodes follow from it.
 
 One path for all: the scheduled DAG, a backfilled range and a replay of the past call the same function on other
-targets. What is written, in this order: `anomalies`, z-scores in `measurements`, `episodes`, `scores`. A point counts
-as scored only when its score stands, so a run that dies halfway is done again by the next one; every write replaces
-by key.
+targets. Each detector scores what is due to it: the baseline first, the residual detectors from the first forecast on;
+an installation without forecasts has the baseline alone.
+
+What is written, in this order: `anomalies`, z-scores in `measurements`, `episodes`, `scores`. A point counts as scored
+only when its score stands, so a run that dies halfway is done again by the next one; every write replaces by key.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from powersense.contracts import Z_SCORE_METRIC
 from powersense.errors import WindowError
 from powersense.settings import Settings, get_settings
 
 if TYPE_CHECKING:
+    from powersense.detection.forecast_residual import ForecastResidual
     from powersense.detection.interface import Detector
     from powersense.warehouse.scoring import Extent, ScoringWorkspace
     from powersense.window import Window
@@ -40,6 +43,10 @@ COUNTS = (
 )
 # Runs and rescored ranges can overlap in time; a day covers any of them.
 _CHANGES_OVERLAP = timedelta(days=1)
+_FIRST_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Makes the targets in a workspace, none of them before an instant.
+Choose: TypeAlias = "Callable[[ScoringWorkspace, datetime], Extent]"
 
 
 def score_window(window: Window, run_id: str) -> dict[str, int]:
@@ -69,6 +76,7 @@ def score_interval(start: datetime, end: datetime, *, run_id: str, as_of: dateti
     Returns:
         `points_scored`, of which `points_insufficient_history` and `points_superseded`; `anomalies` (points flagged),
         `anomalies_new`, `anomalies_retracted`, `z_scores_changed`, `episodes_changed`, `episodes_retracted`, `passes`.
+        Summed over the detectors: a point counts once for each that scored it.
 
     Raises:
         WindowError: start is not before end, or either has no time zone.
@@ -78,8 +86,8 @@ def score_interval(start: datetime, end: datetime, *, run_id: str, as_of: dateti
     if start >= end:
         raise WindowError(f"start={start.isoformat()} must lie before end={end.isoformat()}")
 
-    def choose(workspace: ScoringWorkspace) -> Extent:
-        return workspace.choose_range(start, end)
+    def choose(workspace: ScoringWorkspace, earliest: datetime) -> Extent:
+        return workspace.choose_range(max(start, earliest), end)
 
     return _score(choose, run_id=run_id, as_of=as_of)
 
@@ -101,10 +109,10 @@ def score_due(now: datetime, run_id: str, *, as_of: datetime | None = None) -> d
 
     since = now - timedelta(days=get_settings().score_due_days)
 
-    def choose(workspace: ScoringWorkspace) -> Extent:
+    def choose(workspace: ScoringWorkspace, earliest: datetime) -> Extent:
         newest = newest_scored_at(workspace.client, workspace.series)
-        changed_since = newest - _CHANGES_OVERLAP if newest else datetime(1970, 1, 1, tzinfo=UTC)
-        return workspace.choose_due(since, now, changed_since=changed_since)
+        changed_since = newest - _CHANGES_OVERLAP if newest else _FIRST_INSTANT
+        return workspace.choose_due(max(since, earliest), now, changed_since=changed_since)
 
     return _score(choose, run_id=run_id, as_of=as_of)
 
@@ -127,16 +135,57 @@ def detector_from(settings: Settings) -> Detector:
     )
 
 
-def _score(choose: Callable[[ScoringWorkspace], Extent], *, run_id: str, as_of: datetime | None) -> dict[str, int]:
-    """Score the targets that `choose` puts into a workspace, and store all that follows."""
+def residual_detectors_from(settings: Settings) -> tuple[ForecastResidual, ...]:
+    """Return the residual detectors that the settings describe, the longer lead first.
+
+    Raises:
+        ConfigurationError: a parameter is out of its range.
+    """
+    from powersense.detection.forecast_residual import NAMES, ForecastResidual
+
+    return tuple(
+        ForecastResidual(
+            lead_minutes=lead_minutes,
+            threshold=settings.forecast_residual_threshold,
+            min_deviation_mw=settings.forecast_residual_min_mw,
+            min_deviation_share=settings.forecast_residual_min_share,
+        )
+        for lead_minutes in NAMES
+    )
+
+
+def _score(choose: Choose, *, run_id: str, as_of: datetime | None) -> dict[str, int]:
+    """Let each detector score the targets that `choose` gives it; returns the counts of all."""
+    settings = get_settings()
+    counts = _score_with(detector_from(settings), choose, earliest=_FIRST_INSTANT, run_id=run_id, as_of=as_of)
+    first_issued = _first_issued_at()
+    if first_issued is None:
+        return counts
+    for detector in residual_detectors_from(settings):
+        earliest = first_issued + timedelta(minutes=detector.lead_minutes)
+        more = _score_with(detector, choose, earliest=earliest, run_id=run_id, as_of=as_of)
+        counts = {name: count + more[name] for name, count in counts.items()}
+    return counts
+
+
+def _first_issued_at() -> datetime | None:
+    from powersense.warehouse.client import connect
+    from powersense.warehouse.scoring import first_issued_at
+
+    with connect("reader") as client:
+        return first_issued_at(client)
+
+
+def _score_with(
+    detector: Detector, choose: Choose, *, earliest: datetime, run_id: str, as_of: datetime | None
+) -> dict[str, int]:
+    """Score one detector's targets, none before `earliest` (UTC), and store all that follows."""
     from powersense.detection.severity import CRITICAL_SHARE
     from powersense.warehouse.scoring import Series, open_workspace
 
-    settings = get_settings()
-    detector = detector_from(settings)
     series = Series(detector=detector.name)
     with open_workspace(series, as_of=as_of) as workspace:
-        extent = choose(workspace)
+        extent = choose(workspace, earliest)
         if not extent.points:
             return dict.fromkeys(COUNTS, 0)
         workspace.prepare(extent, history_days=detector.history_days)
@@ -144,19 +193,25 @@ def _score(choose: Callable[[ScoringWorkspace], Extent], *, run_id: str, as_of: 
         counts = workspace.finish(run_id=run_id, critical_share=CRITICAL_SHARE)
         counts["z_scores_changed"] = _store_z_scores(workspace, run_id=run_id, extent=extent)
         counts |= _store_episodes(
-            workspace, extent, run_id=run_id, gap=timedelta(minutes=settings.score_episode_gap_minutes)
+            workspace, extent, run_id=run_id, gap=timedelta(minutes=get_settings().score_episode_gap_minutes)
         )
         workspace.store(run_id=run_id)
     counts["passes"] = passes
-    logger.info("scored %s to %s: %s", extent.start.isoformat(), extent.end.isoformat(), counts)
+    logger.info("%s scored %s to %s: %s", detector.name, extent.start.isoformat(), extent.end.isoformat(), counts)
     return counts
 
 
 def _store_z_scores(workspace: ScoringWorkspace, *, run_id: str, extent: Extent) -> int:
-    """Land the changed z-scores as measurements and number them; returns how many."""
+    """Land the baseline's changed z-scores as measurements and number them; returns how many.
+
+    The metric is the baseline's: a point has one series of z-scores there, and every detector's in `scores`.
+    """
+    from powersense.detection.baseline_zscore import BASELINE
     from powersense.warehouse.landing import land
     from powersense.warehouse.measurements import store_batch
 
+    if workspace.series.detector != BASELINE:
+        return 0
     frame = workspace.new_z_scores(z_score_metric=Z_SCORE_METRIC)
     if frame.empty:
         return 0

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     score_min_deviation_share: float = Field(0.25, ge=0, lt=1)
     score_due_days: int = Field(62, ge=1)
     score_episode_gap_minutes: int = Field(60, ge=15)
+    forecast_vintage: Literal["realtime", "consolidated", "definitive"] = "definitive"
+    forecast_history_days: int = Field(70, ge=35)
+    forecast_train_years: int = Field(6, ge=1)
+    forecast_evaluation_days: int = Field(28, ge=8)
+    forecast_promotion_margin: float = Field(0.02, ge=0, lt=1)
+    model_store_url: str = ""
+    forecast_residual_threshold: float = Field(4.0, gt=0)
+    forecast_residual_min_mw: float = Field(100.0, ge=0)
+    forecast_residual_min_share: float = Field(0.15, ge=0, lt=1)
 
     alert_notify_urls: str = ""
     alert_notify_connection: str = ""
@@ -61,9 +70,14 @@ class Settings(BaseSettings):
     quality_max_quarantined: int = Field(100, ge=0)
     quality_ingest_overdue_minutes: int = Field(60, ge=5)
     quality_stale_weather_hours: int = Field(12, ge=4)
+    quality_stale_forecast_hours: int = Field(3, ge=1)
+    quality_max_forecast_mape: float = Field(0.06, gt=0)
+    quality_max_forecast_drift: float = Field(3.0, gt=0)
     quality_anomaly_visible_hours: int = Field(24, ge=0)
     quarantine_retention_days: int = Field(365, ge=1)
     landing_retention_days: int = Field(7, ge=1)
+
+    backtest_issue_hour: int = Field(18, ge=0, le=23)
 
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"

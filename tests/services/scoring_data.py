@@ -27,15 +27,16 @@ def loads(first: str, last: str, *, area: str = "Bretagne", freq: str = "30min",
 def insert(
     frame: pd.DataFrame,
     *,
+    metric: str = "consommation",
     vintage: str = "realtime",
     version: int = 1,
     inserted_at: datetime | pd.Series = datetime(2017, 1, 1, tzinfo=UTC),
 ) -> None:
-    """Store loads as versions of measurements, inserted at an instant of our choice, or at one a row."""
+    """Store values as versions of measurements, inserted at an instant of our choice, or at one a row."""
     if isinstance(inserted_at, datetime):
         inserted_at = pd.Series(pd.Timestamp(inserted_at), index=frame.index)
     stored = frame.assign(
-        metric="consommation",
+        metric=metric,
         vintage=vintage,
         publisher="rte",
         version=version,

@@ -280,11 +280,13 @@ def test_quarantine_growth_counts_recent_records_only(warehouse: Warehouse) -> N
     assert alerts("quarantine_growth") == [("", "warning", "closed")]
 
 
-def store_episode(area: str, *, state: str, ended_at: datetime, severity: str = "warning") -> None:
+def store_episode(
+    area: str, *, state: str, ended_at: datetime, severity: str = "warning", detector: str = "baseline_zscore"
+) -> None:
     columns = ["episode_id", "detector", "metric", "area", "started_at", "ended_at", "explanation", "state"]
     columns += ["severity"]
     started_at, told = NOW - timedelta(hours=30), f"Load of {area} is low."
-    row = [area, "robust", LOAD_METRIC, area, started_at, ended_at, told, state, severity]
+    row = [f"{area} {detector}", detector, LOAD_METRIC, area, started_at, ended_at, told, state, severity]
     with connect("writer") as client:
         client.insert("episodes", [row], column_names=columns)
 
@@ -320,6 +322,33 @@ def test_an_episode_found_after_its_end_stays_on_the_list_for_a_day_and_never_co
     assert findings(NOW + timedelta(hours=24), "load_anomaly") == 0
     assert findings(NOW + timedelta(hours=25), "load_anomaly") == 0
     assert alerts("load_anomaly") == [("Normandie", "warning", "closed")]
+
+
+def test_what_two_detectors_find_at_once_is_one_alert_that_names_both_and_ends_with_the_last(
+    warehouse: Warehouse,
+) -> None:
+    store_episode("Normandie", state="open", ended_at=NOW, detector="forecast_residual_day")
+    assert findings(NOW, "load_anomaly") == 1
+    # The baseline comes later, and begins at the same instant: the alert that people know goes on.
+    store_episode("Normandie", state="open", ended_at=NOW, severity="critical")
+    assert findings(NOW + QUARTER, "load_anomaly") == 1
+    assert alerts("load_anomaly") == [("Normandie", "critical", "open")]
+    with connect("reader") as client:
+        (message,) = client.query("SELECT message FROM alerts FINAL WHERE rule = 'load_anomaly'").first_row
+    assert message.endswith("Found by baseline_zscore and forecast_residual_day.")
+
+    store_episode("Normandie", state="closed", ended_at=NOW, detector="forecast_residual_day")
+    assert findings(NOW + timedelta(hours=30), "load_anomaly") == 1
+    store_episode("Normandie", state="closed", ended_at=NOW)
+    assert findings(NOW + timedelta(hours=31), "load_anomaly") == 0
+    assert alerts("load_anomaly") == [("Normandie", "critical", "closed")]
+
+
+def test_episodes_of_one_detector_or_apart_in_time_keep_their_own_alerts(warehouse: Warehouse) -> None:
+    store_episode("Normandie", state="closed", ended_at=NOW - timedelta(hours=20))
+    store_episode("Bretagne", state="closed", ended_at=NOW, detector="forecast_residual_day")
+    store_episode("Bretagne", state="closed", ended_at=NOW, detector="forecast_residual_hour")
+    assert findings(NOW, "load_anomaly") == len({"Normandie", "Bretagne"})
 
 
 def test_the_same_check_again_changes_no_alert(warehouse: Warehouse) -> None:

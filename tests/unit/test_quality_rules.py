@@ -54,6 +54,27 @@ def test_weather_is_stale_after_its_hours(minutes: int, count: int) -> None:
     assert len(find("stale_weather", *rows)) == count
 
 
+@pytest.mark.parametrize(("minutes", "count"), [(180, 0), (181, 1)])
+def test_a_forecast_is_stale_after_its_hours(minutes: int, count: int) -> None:
+    rows = [{"area": "Normandie", "newest": NOON}, {"area": "Bretagne", "newest": NOON - timedelta(minutes=minutes)}]
+    assert len(find("stale_forecast", *rows)) == count
+
+
+def test_all_forecasts_stale_is_one_critical_line() -> None:
+    rows = [{"area": area, "newest": NOON - timedelta(hours=4)} for area in ("Normandie", "Bretagne")]
+    assert [(found.area, found.severity) for found in find("stale_forecast", *rows)] == [("", "critical")]
+
+
+@pytest.mark.parametrize(
+    ("level", "severities"), [(0, []), (1, ["warning"]), (2, ["warning"]), (3, ["critical"]), (4, ["critical"])]
+)
+def test_a_fallback_without_a_trained_model_is_critical(level: int, severities: list[str]) -> None:
+    row = {"area": "Bretagne", "issued_at": NOON, "level": level, "reason": "no model is trained"}
+    found = find("forecast_fallback", row)
+    assert [finding.severity for finding in found] == severities
+    assert all("no model is trained" in finding.message for finding in found)
+
+
 def test_a_region_whose_weather_ended_long_ago_is_stale_and_all_regions_are_one_warning() -> None:
     fresh, ended = {"area": "Normandie", "newest": NOON}, {"area": "Bretagne", "newest": None}
     assert [(found.area, found.severity) for found in find("stale_weather", fresh, ended)] == [("Bretagne", "warning")]

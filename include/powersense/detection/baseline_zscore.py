@@ -27,6 +27,7 @@ from typing import Literal
 from powersense.detection.interface import Workspace, statement
 from powersense.errors import ConfigurationError
 
+BASELINE = "baseline_zscore"
 MAD_TO_STANDARD_DEVIATION = 1.4826
 
 _SMALLEST_SAMPLE = 2
@@ -84,7 +85,7 @@ class BaselineZScore:
     @property
     def name(self) -> str:
         """Name in the tables; the two methods share it, since an installation runs one of them."""
-        return "baseline_zscore"
+        return BASELINE
 
     @property
     def history_days(self) -> int:

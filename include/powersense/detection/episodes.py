@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from powersense.calendar import PARIS, PUBLIC_HOLIDAY, describe
+from powersense.detection.forecast_residual import ISSUED
 from powersense.detection.severity import severity_of
 
 OPEN, CLOSED, RETRACTED = "open", "closed", "retracted"
@@ -168,17 +169,19 @@ def _episode(run: Sequence[Anomaly], *, detector: str, metric: str, state: str) 
         peak_deviation_mw=deviation,
         direction=first.direction,
         severity=severity_of(deviation_mw=deviation, expected_mw=peak.expected_mw).value,
-        explanation=explain(run, is_open=state == OPEN),
+        explanation=explain(run, is_open=state == OPEN, issued=ISSUED.get(detector)),
         state=state,
     )
 
 
-def explain(run: Sequence[Anomaly], *, is_open: bool) -> str:
+def explain(run: Sequence[Anomaly], *, is_open: bool, issued: str | None = None) -> str:
     """Return a sentence that explains an episode to someone who reads nothing else.
 
     Args:
         run: its anomalies in order of time, all of one area and direction.
         is_open: it has not ended.
+        issued: when the forecast was issued from which the load deviates, such as `a day before`; None: it deviates
+            from what is usual at that time of such a day.
     """
     first, last = run[0], run[-1]
     peak = max(run, key=lambda anomaly: abs(anomaly.value_mw - anomaly.expected_mw))
@@ -188,10 +191,11 @@ def explain(run: Sequence[Anomaly], *, is_open: bool) -> str:
     span = f"since {_stamp(since)}" if is_open else f"from {_stamp(since)} to {_end(since, until)}"
     worst = peak.observed_at.astimezone(PARIS)
     deviation = peak.value_mw - peak.expected_mw
+    foreseen = f"were forecast {issued}" if issued else f"are expected on {_kind_of_day(worst)} at that time"
     return (
         f"Load in {first.area} {'is' if is_open else 'was'} up to {share:.0%} {side} what is expected "
         f"{span} (Paris time): at worst {_mw(peak.value_mw)} at {_clock(worst, since)}, "
-        f"where {_mw(peak.expected_mw)} are expected on {_kind_of_day(worst)} at that time "
+        f"where {_mw(peak.expected_mw)} {foreseen} "
         f"({deviation:+,.0f} MW, z = {peak.z_score:.1f}; {len(run)} {'point' if len(run) == 1 else 'points'} flagged)."
     )
 

@@ -7,6 +7,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
 
@@ -22,6 +24,11 @@ class Workspace(Protocol):
     - `scoring_flags`: `area`, `observed_at` of the targets that stand as anomalies from an earlier scoring.
     - `scoring_results`: empty; the detector's answer, see `Detector.score`.
     """
+
+    @property
+    def as_of(self) -> datetime:
+        """Wall-clock instant, UTC: what was inserted later, forecasts included, is not seen."""
+        ...
 
     def execute(self, statement: str, parameters: Mapping[str, Any]) -> None:
         """Run a statement in the warehouse: how a detector that is pushed down does its work."""
@@ -57,7 +64,8 @@ class Detector(Protocol):
         """Leave in `scoring_results` at least one row per target; the one of the highest `pass` counts.
 
         The score of a target rests on points of earlier days only, of which none is a past anomaly, an outage, or a
-        target that the result itself flags. So it does not matter in what portions a range is scored.
+        target that the result itself flags; or on a forecast issued before it. So it does not matter in what portions
+        a range is scored.
 
         Returns:
             Number of passes made.

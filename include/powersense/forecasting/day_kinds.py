@@ -77,8 +77,9 @@ def day_kinds(local: pd.DatetimeIndex) -> DayKinds:
     numbers, first = np.unique(_day_numbers(local), return_inverse=True)
     described = np.array([_describe(date(1970, 1, 1) + timedelta(days=int(number))) for number in numbers])
     by_step = described[first]
-    flags = by_step[:, 3:8].astype(bool)
-    return DayKinds(by_step[:, 0], by_step[:, 1], by_step[:, 2], *flags.T, by_step[:, 8])
+    weekday, kind, holiday = by_step[:, :3].T
+    bridge, before, after, christmas, alsace_moselle = by_step[:, 3:8].astype(bool).T
+    return DayKinds(weekday, kind, holiday, bridge, before, after, christmas, alsace_moselle, by_step[:, 8])
 
 
 def _day_numbers(local: pd.DatetimeIndex) -> NDArray[np.int64]:

@@ -82,6 +82,7 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(PROJECT_ROOT / "include"), str(PROJECT_ROOT / "config"), inherited.get("PYTHONPATH")])
         ),
+        "MODEL_STORE_URL": inherited.get("MODEL_STORE_URL") or f"file://{options.state_dir / 'models'}",
         "POWERSENSE_SCHEDULES": "off" if options.mode == "demo-once" else inherited.get("POWERSENSE_SCHEDULES", "on"),
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from powersense.local.stages import Stack
 
 INGEST, TRANSFORM, SCORE, CHECK = "ingest_load", "transform_warehouse", "score_anomalies", "check_data_quality"
+TRAIN, FORECAST = "train_models", "forecast_load"
 REPORT_FILE = PROJECT_ROOT / "build" / "demo.json"
 
 _DAGS_SECONDS = 180.0
 _RUN_SECONDS = 300.0
+# All areas' models, on a small machine that ingests and scores beside.
+_TRAINING_SECONDS = 1200.0
 # The scheduler turns an asset event into a run within a second or two.
 _ASSET_RUN_SECONDS = 10.0
 
@@ -72,12 +75,12 @@ class DemoRuns:
             self.api.wait_for(TRANSFORM, run_id, timeout_seconds=_RUN_SECONDS, is_cancelled=self.is_cancelled)
             details.append(run_id.split("__")[0])
 
-    def wait_for_first(self, dag_id: str) -> None:
+    def wait_for_first(self, dag_id: str, *, seconds: float = _RUN_SECONDS) -> None:
         """Wait for the first run of a scheduled DAG that succeeds."""
         with self.progress.stage(f"{dag_id}, first run"):
             self._wait_until(
                 lambda: any(run["state"] == "success" for run in self.api.runs(dag_id)),
-                _RUN_SECONDS,
+                seconds,
                 lambda: "\n".join(
                     self.api.failure_log(dag_id, run["dag_run_id"])
                     for run in self.api.runs(dag_id)
@@ -120,10 +123,16 @@ def show_incident(stack: Stack) -> None:
                 runs.wait_for_first(dag_id)
         finally:
             if not stack.stop.is_made():
-                runs.release(*sorted(stack.api.dag_ids()))
+                runs.release(*sorted(stack.api.dag_ids() - {FORECAST}))
         for line in demo_report.alert_lines():
             stack.progress.note(line)
         stack.progress.note(f"Ready after {stack.progress.seconds:.0f} s: open {stack.base_url}")
+        try:
+            # A forecast before the first training would come from the lower rungs of the ladder, with an alert.
+            runs.wait_for_first(TRAIN, seconds=_TRAINING_SECONDS)
+        finally:
+            if not stack.stop.is_made():
+                runs.release(FORECAST)
     except LocalStackError:
         if not stack.stop.is_made():
             raise

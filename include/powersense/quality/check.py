@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from powersense.contracts import LOAD_METRIC, NATIONAL_AREA
 from powersense.quality.alerts import apply_findings, latest_alerts, write
-from powersense.quality.facts import AREA_NAMES, run_query
+from powersense.quality.facts import AREA_NAMES, has_mart, run_query
 from powersense.quality.lifecycle import Alert, advance
 from powersense.quality.outbox import deliver
 from powersense.quality.rules import CHECKED_RULES, FAILED_TASK, LATE_RUN, Finding, Thresholds
@@ -26,6 +26,9 @@ NATIONAL_MAX_MW = 115_000.0
 REGIONAL_MAX_MW = 25_000.0
 # The quantity without which weather is no weather here.
 WEATHER_METRIC = "temperature_c"
+
+# Rules whose facts dbt builds, by the mart: before its first build there is nothing to find.
+MART_RULES = {"forecast_error": "mart_forecast_errors", "forecast_drift": "mart_forecast_drift"}
 
 # How the server words a table that is missing, and a view that takes parameters.
 _MISSING = ("UNKNOWN_TABLE", "Unknown table function")
@@ -77,6 +80,8 @@ def find(now: datetime, *, settings: Settings) -> tuple[list[Finding], list[str]
     skipped: list[str] = []
     with connect("reader") as client:
         for rule, evaluate in CHECKED_RULES.items():
+            if rule in MART_RULES and not has_mart(client, MART_RULES[rule], database=parameters["marts"]):
+                continue
             try:
                 facts = run_query(client, rule, **parameters)
             except DatabaseError as error:
@@ -99,6 +104,9 @@ def thresholds_of(settings: Settings) -> Thresholds:
         max_quarantined=settings.quality_max_quarantined,
         ingest_overdue_minutes=settings.quality_ingest_overdue_minutes,
         stale_weather_hours=settings.quality_stale_weather_hours,
+        max_forecast_mape=settings.quality_max_forecast_mape,
+        max_forecast_drift=settings.quality_max_forecast_drift,
+        stale_forecast_hours=settings.quality_stale_forecast_hours,
         anomaly_visible_hours=settings.quality_anomaly_visible_hours,
     )
 
@@ -113,6 +121,7 @@ def _parameters(now: datetime, settings: Settings) -> dict[str, Any]:
         "until": now - timedelta(minutes=settings.quality_stale_minutes),
         "weather_until": now - timedelta(hours=settings.quality_stale_weather_hours),
         "metric": LOAD_METRIC,
+        "marts": settings.clickhouse_marts_database,
         "weather_metric": WEATHER_METRIC,
         "areas": AREA_NAMES,
         "national_area": NATIONAL_AREA,

@@ -182,6 +182,12 @@ def newest_scored_at(client: Client, series: Series) -> datetime | None:
     return None if newest is None else utc(newest)
 
 
+def first_issued_at(client: Client) -> datetime | None:
+    """Return the issue time of the oldest stored forecast, UTC; None where nothing was ever forecast."""
+    rows, first = client.query("SELECT count(), min(issued_at) FROM forecasts").result_rows[0]
+    return utc(first) if rows else None
+
+
 def utc(instant: datetime) -> datetime:
     """Give a zone to an instant that the driver returns without one; the tables hold UTC only."""
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from powersense.quality.rules import (
     failed_dbt_tests,
+    forecast_drift,
+    forecast_error,
+    forecast_fallback,
     impossible_values,
     ingestion_errors,
     load_anomaly,
@@ -16,6 +19,7 @@ from powersense.quality.rules import (
     quarantine_growth,
     revision_volume,
     stale_data,
+    stale_forecast,
     stale_weather,
     stuck_values,
 )
@@ -37,6 +41,10 @@ CHECKED_RULES: dict[str, Evaluate] = {
         load_anomaly,
         stale_weather,
         low_weather_coverage,
+        forecast_error,
+        forecast_drift,
+        stale_forecast,
+        forecast_fallback,
     )
 }
 ALL_RULES = (*CHECKED_RULES, LATE_RUN, FAILED_TASK)

@@ -39,6 +39,10 @@ class Thresholds:
         max_quarantined: recent records per source and reason set aside in 24 hours.
         ingest_overdue_minutes: time without a successful ingestion run.
         stale_weather_hours: age of a region's newest weather above which it is stale. SYNOP comes every three hours.
+        max_forecast_mape: mean error of the forecasts of the day ahead over a week, as a share of the load, above which
+            they are no use. Last week's load, copied, errs by 7 % (France, 2018).
+        max_forecast_drift: z-score of the mean residual of two weeks beyond which the forecasts have drifted.
+        stale_forecast_hours: age of an area's newest forecast above which it is stale. One is issued every hour.
         anomaly_visible_hours: least time for which a load anomaly stays on the list after its alert was raised.
     """
 
@@ -50,6 +54,9 @@ class Thresholds:
     max_quarantined: int = 100
     ingest_overdue_minutes: int = 60
     stale_weather_hours: int = 12
+    max_forecast_mape: float = 0.06
+    max_forecast_drift: float = 3.0
+    stale_forecast_hours: int = 3
     anomaly_visible_hours: int = 24
 
 

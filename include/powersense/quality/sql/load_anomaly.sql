@@ -3,6 +3,7 @@ WITH recent AS
 (
     SELECT
         episode_id,
+        detector,
         area,
         metric,
         state,
@@ -18,11 +19,14 @@ WITH recent AS
 
 SELECT
     episode.episode_id AS episode_id,
+    any(episode.detector) AS detector,
     any(episode.area) AS area,
     any(episode.metric) AS metric,
     any(episode.state) AS state,
     any(episode.severity) AS severity,
     any(episode.explanation) AS explanation,
+    any(episode.started_at) AS started_at,
+    any(episode.ended_at) AS ended_at,
     uniqExact(other.area) AS areas_at_once,
     length({areas:Array(String)}) AS areas,
     any(raised.raised_at) AS raised_at

@@ -1,0 +1,1 @@
+"""`make backtest`: read stored history or files, walk forward over it, say how good the forecasts were."""
