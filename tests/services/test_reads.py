@@ -17,6 +17,7 @@ from powersense.warehouse import measurements
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.landing_log import of_batch
+from powersense.warehouse.ledger import MEASUREMENTS
 from powersense.warehouse.measurements import StoreCounts, store_batch
 from powersense.warehouse.quarantine import quarantine
 from powersense.warehouse.reads import as_known, is_empty, newest_observed_at
@@ -131,7 +132,11 @@ def test_the_writer_reads_only_the_batchs_range_of_ten_years(client):
     rows = [Row(8 * slot, 1.0, metric=f"metric{metric}", area="area1") for metric in range(6) for slot in range(6)]
     land(client, frame(rows, retrieval=10**9), batch_id="a")
     landing = of_batch(client, "a")[0]
-    parameters = measurements._bounds(landing) | {"landing_id": landing.extent.landing_id, "later_retrievals": []}
+    parameters = measurements._bounds(landing) | {
+        **MEASUREMENTS.names,
+        "landing_id": landing.extent.landing_id,
+        "later_retrievals": [],
+    }
     numbering = re.search(r"WITH.*", statement("store_landing"), re.DOTALL)[0]
     answer = client.query(numbering, parameters=parameters)
     assert len(answer.result_rows) == 36
