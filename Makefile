@@ -69,8 +69,8 @@ bench: $(DEV_STAMP) ## Measure speed and memory against references, write build/
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 lock: ## Resolve requirements*.txt again into the two locks (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt
-	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 -o requirements-dev.lock requirements-dev.txt
+	uv pip compile --quiet --universal --override requirements-overrides.txt --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt
+	uv pip compile --quiet --universal --override requirements-overrides.txt --generate-hashes --no-header --python-version 3.11 -o requirements-dev.lock requirements-dev.txt
 
 clean: ## Remove build output and caches; keeps .venv and the stacks' data
 	rm -rf build dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
