@@ -4,6 +4,7 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 ENV PYTHONPATH=/usr/local/airflow/include \
     POWERSENSE_PROJECT_ROOT=/usr/local/airflow \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    OPENBLAS_NUM_THREADS=1 \
     DO_NOT_TRACK=1
 
 # Cosmos reads the manifest, so that parsing the DAGs needs neither dbt nor ClickHouse; the docs page comes with it.

@@ -50,8 +50,9 @@ backtest: $(RUN_STAMP) ## Walk forward over the past, print the scorecard: make 
 	@$(if $(LOAD),,$(PYTHON) -m powersense.local.shell) $(PYTHON) -m powersense.backtest $(strip \
 	  $(foreach option,FROM TO AREAS LEADS MODEL WEATHER VINTAGE LOAD TEMPERATURE,$(call given,$(option))))
 
+# All tests run in two processes, file by file: what a file's tests share is made once.
 test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/unit -x"
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 lint: $(DEV_STAMP) ## Check style, types, import contracts, SQL and the Dockerfile
 	$(VENV)/bin/ruff check .

@@ -68,7 +68,7 @@ def _stack() -> Iterator[Stack]:
     from powersense.local.progress import Progress
     from powersense.local.stack import Stack, StopRequest
 
-    ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "CLICKHOUSE_HTTP_PORT", "REPLAY_PORT")}
+    ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "CLICKHOUSE_HTTP_PORT", "REPLAY_PORT", "KAFKA_PORT")}
     with tempfile.TemporaryDirectory(prefix="powersense-bench-") as folder:
         # PostgreSQL runs as another user than root and has to enter the folder.
         Path(folder).chmod(0o755)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,8 @@ os.environ.update(
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": f"{_AIRFLOW_HOME}/cosmos",
         "DO_NOT_TRACK": "1",
+        # Two test processes share two cores; OpenBLAS's waiting threads would take half of them.
+        "OPENBLAS_NUM_THREADS": "1",
         "POWERSENSE_PROJECT_ROOT": str(ROOT),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "include"), os.environ.get("PYTHONPATH", "")])),
     }
@@ -43,6 +46,7 @@ hypothesis_settings.load_profile("powersense")
 
 if TYPE_CHECKING:
     from powersense.local.clickhouse import EmbeddedClickHouse
+    from powersense.local.kafka import EmbeddedKafka
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,30 @@ def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A real Kafka broker on a free port, shared by the whole session: tests take topics and groups of their own."""
+    from powersense.local.kafka import EmbeddedKafka
+
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka") / "broker.log") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
 def airflow_home() -> Path:
     """AIRFLOW_HOME with a migrated metadata database; DAG tests call `dag.test()` on it."""
-    # transform_warehouse is rendered from the manifest, which a fresh clone has not yet.
-    subprocess.run(
-        [sys.executable, "-m", "powersense.transform_artifacts"], check=True, capture_output=True, timeout=180, cwd=ROOT
-    )
+    _write_manifest()
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=180, cwd=ROOT
     )
     return Path(_AIRFLOW_HOME)
+
+
+def _write_manifest() -> None:
+    """Write the manifest that transform_warehouse is rendered from, once for all processes: a fresh clone has none."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    written = Path(tempfile.gettempdir(), f"powersense-manifest-{session}")
+    with FileLock(f"{written}.lock"):
+        if not written.exists():
+            command = [sys.executable, "-m", "powersense.transform_artifacts"]
+            subprocess.run(command, check=True, capture_output=True, timeout=180, cwd=ROOT)
+            written.touch()

@@ -19,6 +19,10 @@ PowerSenseError
 ├── ForecastError
 │   ├── ForecastInputError        what a forecast needs is missing or not as its contract says
 │   └── ModelFileError            a stored model cannot be used: missing, corrupt, or of another model
+├── DetectionError
+│   ├── TrainingDataError         what a stream model shall learn from is not as its contract says
+│   └── MessageNotScorableError   a feature message that no model can judge
+├── StreamError                   the broker does not take or give what it should
 ├── NotificationError             a target of alert notices did not take a message
 └── LocalStackError               the local stack cannot start or keep running
     └── PortInUseError            a port it needs is taken
@@ -109,6 +113,22 @@ class ForecastInputError(ForecastError):
 
 class ModelFileError(ForecastError):
     """A stored model cannot be used: missing, corrupt, or of another model, format or feature set."""
+
+
+class DetectionError(PowerSenseError):
+    """A stream model cannot do what it is asked."""
+
+
+class TrainingDataError(DetectionError):
+    """What a stream model shall learn from is not as its contract says; names the field, the value and the remedy."""
+
+
+class MessageNotScorableError(DetectionError):
+    """A feature message that no model can judge: too few of the model's features, or no model for its asset."""
+
+
+class StreamError(PowerSenseError):
+    """The broker does not take or give what it should; names the topic and the setting of its address."""
 
 
 class NotificationError(PowerSenseError):

@@ -1,7 +1,7 @@
 """Where trained models lie: one archive each in object storage, checked before it is read.
 
-An archive is a ZIP of JSON and npz files, none of which can execute code when read. `MODEL_STORE_URL` chooses the
-storage: a folder, or whatever Airflow's object storage reaches (`s3://connection@bucket/path`).
+An archive is a ZIP of JSON and npz files, none of which can execute code when read. `MODEL_STORE_URL` chooses
+the storage: a folder, or whatever Airflow's object storage reaches (`s3://connection@bucket/path`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def save(model_id: str, files: Mapping[str, bytes], *, model: str) -> tuple[str,
 
     Args:
         model_id: names the archive.
-        files: by name, from `Forecaster.save`; JSON, npz or text.
+        files: by name, from `Forecaster.save` or `TrainedEnsemble.to_files`; JSON, npz or text.
         model: the model's kind.
 
     Returns:

@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from powersense.errors import ConfigurationError
 
+# The names that Kafka allows.
+_TOPIC = r"^[A-Za-z0-9._\-]{1,249}$"
+
 
 class Settings(BaseSettings):
     """Options of PowerSense; each field is the environment variable of the same name in upper case.
@@ -74,10 +77,45 @@ class Settings(BaseSettings):
     quality_max_forecast_mape: float = Field(0.06, gt=0)
     quality_max_forecast_drift: float = Field(3.0, gt=0)
     quality_anomaly_visible_hours: int = Field(24, ge=0)
+    quality_stream_anomaly_minutes: int = Field(60, ge=15)
+    quality_max_dead_letter_share: float = Field(0.01, ge=0, lt=1)
+    quality_stream_stalled_minutes: int = Field(10, ge=1)
+    quality_stale_stream_model_days: int = Field(30, ge=1)
     quarantine_retention_days: int = Field(365, ge=1)
     landing_retention_days: int = Field(7, ge=1)
 
     backtest_issue_hour: int = Field(18, ge=0, le=23)
+
+    kafka_bootstrap_servers: str = ""
+    kafka_consumer_group: str = Field("detection-anomalies-service", min_length=1)
+    kafka_topic_input_features: str = Field("extracted-features", pattern=_TOPIC)
+    kafka_topic_output_anomalies: str = Field("anomalies-detected", pattern=_TOPIC)
+    kafka_topic_dead_letter: str = Field("extracted-features-dead-letter", pattern=_TOPIC)
+    kafka_auto_offset_reset: Literal["earliest", "latest", "error"] = "earliest"
+    kafka_session_timeout_ms: int = Field(6_000, ge=1_000, le=300_000)
+    kafka_topic_partitions: int = Field(6, ge=1)
+    stream_delivery: Literal["auto", "transactions", "at_least_once"] = "auto"
+    stream_batch_messages: int = Field(2_000, ge=1, le=100_000)
+    stream_batch_milliseconds: int = Field(50, ge=1, le=60_000)
+    stream_message_bytes: int = Field(262_144, ge=1_024, le=600_000)
+    stream_untrained: Literal["hold", "pass"] = "hold"
+    stream_models: str = ""
+    stream_model_poll_seconds: float = Field(30.0, gt=0)
+    stream_max_series: int = Field(20_000, ge=1)
+    stream_rebuild_messages: int = Field(50_000, ge=0)
+    stream_metrics_port: int = Field(0, ge=0, le=65_535)
+    stream_landing: Literal["on", "off"] = "on"
+    stream_train_weeks: int = Field(12, ge=1, le=520)
+    stream_train_max_rows: int = Field(200_000, ge=100)
+    stream_train_max_bytes: int = Field(67_108_864, ge=1_024)
+    stream_publish_hours: int = Field(72, ge=1, le=744)
+    stream_micro_batches: Literal["auto", "always", "off"] = "auto"
+    stream_micro_batch_seconds: int = Field(45, ge=1, le=600)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    powersense_api_keys: str = ""
+    powersense_api_port: int = Field(8090, ge=1, le=65_535)
 
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"

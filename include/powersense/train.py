@@ -83,11 +83,19 @@ def plan_training(
     Raises:
         ConfigurationError: an area or a kind does not exist.
     """
+    chosen: Kind = "rollback" if is_rollback else "full" if is_full(kind, now=window.end) else "light"
+    return [{"area": area, "kind": chosen} for area in chosen_areas(areas)]
+
+
+def is_full(kind: object, *, now: datetime) -> bool:
+    """Tell whether a run of an instant trains in full: as it is asked, else on Sundays.
+
+    Raises:
+        ConfigurationError: there is no such kind.
+    """
     if kind not in (None, "", "light", "full"):
         raise ConfigurationError(f"kind={kind!r} must be light or full")
-    is_full = kind == "full" if kind else window.end.weekday() == _FULL_WEEKDAY
-    chosen: Kind = "rollback" if is_rollback else "full" if is_full else "light"
-    return [{"area": area, "kind": chosen} for area in chosen_areas(areas)]
+    return kind == "full" if kind else now.weekday() == _FULL_WEEKDAY
 
 
 def run_job(job: TrainingJob, *, now: datetime, run_id: str) -> Outcome:

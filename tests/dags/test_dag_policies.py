@@ -20,7 +20,10 @@ MAIN_JOB = {
     "check_data_quality",
     "maintain_warehouse",
 }
-HEAVY = ("pandas", "numpy", "scipy", "pyarrow", "dbt", "clickhouse_connect", "holidays", "chdb")
+HEAVY = (
+    *("pandas", "numpy", "scipy", "pyarrow", "dbt", "clickhouse_connect", "holidays", "chdb"),
+    *("confluent_kafka", "sklearn", "jax", "optax"),
+)
 
 
 @pytest.fixture(scope="module")

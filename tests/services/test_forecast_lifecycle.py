@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,43 @@ def folder(warehouse, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@dataclass
+class FirstTraining:
+    """What the file's first training left, so that the tests after it need not train the same again."""
+
+    outcome: Outcome
+    rows: dict[str, pd.DataFrame]
+    files: dict[str, bytes]
+    folder: Path
+
+    def restore(self, folder: Path) -> None:
+        with connect("writer") as client:
+            for name, rows in self.rows.items():
+                client.insert_df(name, rows.replace(str(self.folder), str(folder), regex=True))
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def first_training() -> list[FirstTraining]:
+    """Return the first training, once there is one."""
+    return []
+
+
 @pytest.fixture
-def champion() -> Outcome:
+def champion(folder, first_training) -> Outcome:
     """Two years of load and weather, a champion with weather, and a weather forecast an hour old."""
     put_load()
     put_weather()
     put_weather_forecast(run_at=NOW - HOUR)
-    return train_area(AREA, now=TRAINED, run_id="first", kind="full")
+    if first_training:
+        first_training[0].restore(folder)
+    else:
+        outcome = train_area(AREA, now=TRAINED, run_id="first", kind="full")
+        rows = {name: table(f"SELECT * FROM {name} FINAL") for name in ("models", "model_decisions")}
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        first_training.append(FirstTraining(outcome, rows, files, folder))
+    return first_training[0].outcome
 
 
 def issued(area: str = AREA, *, at: datetime = NOW) -> pd.DataFrame:

@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 COMPONENTS = {
     "clickhouse",
     "postgres",
+    "kafka",
+    "stream-worker",
     "airflow-api-server",
     "airflow-dag-processor",
     "airflow-scheduler",
@@ -37,7 +39,7 @@ class RunningStack:
     def __init__(self, folder: Path) -> None:
         self.state = folder / "live"
         self.output_file = folder / "output.txt"
-        self.airflow_port, self.clickhouse_port = free_port(), free_port()
+        self.airflow_port, self.clickhouse_port, kafka_port = free_port(), free_port(), free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
@@ -49,6 +51,7 @@ class RunningStack:
                     "POWERSENSE_SCHEDULES": "off",
                     "AIRFLOW_PORT": str(self.airflow_port),
                     "CLICKHOUSE_HTTP_PORT": str(self.clickhouse_port),
+                    "KAFKA_PORT": str(kafka_port),
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -104,7 +107,7 @@ def test_everything_listens_on_loopback_only(stack: RunningStack) -> None:
     assert addresses == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("name", ["clickhouse", "airflow-triggerer"])
+@pytest.mark.parametrize("name", ["clickhouse", "airflow-triggerer", "stream-worker"])
 def test_a_killed_component_is_started_again(stack: RunningStack, name: str) -> None:
     killed = stack.pids()[name]
     os.kill(killed, signal.SIGKILL)

@@ -43,6 +43,14 @@ def test_the_compose_file_mounts_files_that_exist_and_binds_to_loopback():
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
+def test_the_tasks_and_the_api_reach_the_broker_of_the_compose_file_and_nobody_else_does():
+    services = yaml.safe_load((ROOT / "docker-compose.override.yml").read_text())["services"]
+    address = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].removeprefix("PLAINTEXT://")
+    for name in ("scheduler", "api-server"):
+        assert services[name]["environment"]["KAFKA_BOOTSTRAP_SERVERS"].endswith(f":-{address}}}")
+    assert "ports" not in services["kafka"]
+
+
 def _pins(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text().splitlines()
     pins = [re.match(r"([A-Za-z0-9_.\-]+)==([^ ;\\]+)", line) for line in lines]

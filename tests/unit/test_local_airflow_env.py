@@ -54,6 +54,15 @@ def test_the_demo_asks_the_replay_and_the_live_stack_the_portal(tmp_path: Path) 
     assert live["API_URL"] == "https://example.org"
 
 
+def test_the_own_broker_is_plain_and_a_configured_one_keeps_its_security(tmp_path: Path) -> None:
+    outside = {"KAFKA_BOOTSTRAP_SERVERS": "broker:9093", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_PORT": "19092"}
+    demo, live = environment(tmp_path, "demo", **outside), environment(tmp_path, "live", **outside)
+    assert (demo["KAFKA_BOOTSTRAP_SERVERS"], demo["KAFKA_SECURITY_PROTOCOL"]) == ("127.0.0.1:19092", "")
+    assert (live["KAFKA_BOOTSTRAP_SERVERS"], live["KAFKA_SECURITY_PROTOCOL"]) == ("broker:9093", "SASL_SSL")
+    alone = environment(tmp_path, "live", KAFKA_PORT="19092")
+    assert alone["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:19092"
+
+
 def test_only_demo_once_turns_the_schedules_off(tmp_path: Path) -> None:
     modes: tuple[Mode, ...] = ("demo", "demo-once", "live")
     assert [environment(tmp_path, mode)["POWERSENSE_SCHEDULES"] for mode in modes] == ["on", "off", "on"]

@@ -86,9 +86,16 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
         "POWERSENSE_SCHEDULES": "off" if options.mode == "demo-once" else inherited.get("POWERSENSE_SCHEDULES", "on"),
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
+        # Tasks that share two cores lose half of them to OpenBLAS's waiting threads.
+        "OPENBLAS_NUM_THREADS": inherited.get("OPENBLAS_NUM_THREADS", "1"),
         "DO_NOT_TRACK": "1",
         "SCARF_ANALYTICS": "false",
     }
+    if options.has_broker:
+        # Security settings are meant for another broker; this one has none.
+        secured = [name for name in inherited if name.startswith(("KAFKA_SECURITY_", "KAFKA_SASL_", "KAFKA_SSL_"))]
+        variables |= dict.fromkeys(secured, "")
+        variables["KAFKA_BOOTSTRAP_SERVERS"] = f"{LOOPBACK}:{options.kafka_port}"
     if options.has_replay:
         # These lead to the real portal and its files: the demo reads neither.
         variables |= {"API_URL": "", "HISTORY_DATA_URL": ""}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from powersense.local import clickhouse
+from powersense.local import clickhouse, kafka
 from powersense.local.airflow_api import AirflowApi
 from powersense.local.options import StackOptions
 from powersense.local.ports import is_free
@@ -65,6 +65,16 @@ class ComponentFactory:
         port = self.options.replay_port
         command = [sys.executable, "-m", "powersense.local.replay", "--port", str(port), *arguments]
         return self._component("replay", command, is_ready=lambda: not is_free(port))
+
+    def kafka(self) -> Component:
+        """Return the embedded broker; what it holds ends with it."""
+        port = self.options.kafka_port
+        return self._component("kafka", kafka.broker_command(port), is_ready=lambda: kafka.is_ready(port))
+
+    def stream_worker(self) -> Component:
+        """Return the worker that scores the stream; it waits by itself for broker, model and warehouse."""
+        command = [sys.executable, "-m", "powersense.streaming"]
+        return self._component("stream-worker", command, is_ready=lambda: True)
 
     def airflow(self, api: AirflowApi) -> list[Component]:
         """Return Airflow's four processes; they are ready when all report their heartbeats."""

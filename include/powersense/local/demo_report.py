@@ -38,6 +38,9 @@ class DemoReport:
         incident_recall: flagged share of the incident's labelled half-hours, 0 to 1.
         episodes: the incident's episodes, a sentence each.
         alerts: alerts opened, a line each.
+        stream_messages_scored: feature messages whose result landed.
+        stream_anomalies: among them.
+        stream_dead_letters: feature messages that could not be scored.
     """
 
     rows_by_area: Mapping[str, int]
@@ -50,6 +53,9 @@ class DemoReport:
     incident_recall: float
     episodes: tuple[str, ...]
     alerts: tuple[str, ...]
+    stream_messages_scored: int
+    stream_anomalies: int
+    stream_dead_letters: int
 
     def figures(self) -> dict[str, int | float]:
         """Return the figures of ``build/demo.json``, `seconds` excepted."""
@@ -65,6 +71,8 @@ class DemoReport:
             "incident_recall": round(self.incident_recall, 4),
             "episodes": len(self.episodes),
             "alerts_opened": len(self.alerts),
+            "stream_messages_scored": self.stream_messages_scored,
+            "stream_dead_letters": self.stream_dead_letters,
         }
 
     def lines(self) -> list[str]:
@@ -81,6 +89,8 @@ class DemoReport:
             *(f"  {sentence}" for sentence in self.episodes),
             f"Alerts opened      {len(self.alerts)}",
             *(f"  {alert}" for alert in self.alerts),
+            f"Stream             {self.stream_messages_scored:,} feature messages scored, {self.stream_anomalies:,} of "
+            f"them anomalies, {self.stream_dead_letters:,} dead letters",
         ]
 
     def require_sound(self) -> None:
@@ -101,6 +111,8 @@ class DemoReport:
                     f"only {self.incident_recall:.1%} of the incident was flagged, {REQUIRED_RECALL:.0%} are required",
                 ),
                 (not self.alerts, "no alert was opened"),
+                (self.stream_messages_scored == 0, "no feature message was scored"),
+                (self.stream_dead_letters > 0, f"{self.stream_dead_letters} feature messages could not be scored"),
             )
             if is_wrong
         ]
@@ -174,6 +186,9 @@ def read(*, shift: timedelta) -> DemoReport:
                 "SELECT severity, subject FROM alerts FINAL ORDER BY severity DESC, rule, area"
             )
         ),
+        stream_messages_scored=one("SELECT count() FROM stream_results FINAL"),
+        stream_anomalies=one("SELECT count() FROM stream_results FINAL WHERE is_anomaly"),
+        stream_dead_letters=one("SELECT count() FROM stream_dead_letters FINAL"),
     )
 
 

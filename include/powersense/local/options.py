@@ -30,6 +30,7 @@ class StackOptions:
         clickhouse_http_port: loopback port of ClickHouse's HTTP interface.
         clickhouse_tcp_port: loopback port of ClickHouse's native interface; None opens none.
         replay_port: loopback port of the portal's replay; unused in `live`.
+        kafka_port: loopback port of the embedded broker; unused where another broker is configured.
     """
 
     mode: Mode
@@ -39,6 +40,12 @@ class StackOptions:
     clickhouse_http_port: int
     clickhouse_tcp_port: int | None
     replay_port: int
+    kafka_port: int
+
+    @property
+    def has_broker(self) -> bool:
+        """True when the stack brings its own broker: none is configured, or the mode is one of the demos'."""
+        return self.has_replay or not self.environment.get("KAFKA_BOOTSTRAP_SERVERS")
 
     @property
     def has_replay(self) -> bool:
@@ -56,6 +63,8 @@ class StackOptions:
             require_free("ClickHouse (native)", self.clickhouse_tcp_port, variable="CLICKHOUSE_TCP_PORT")
         if self.has_replay:
             require_free("the replay of the portal", self.replay_port, variable="REPLAY_PORT")
+        if self.has_broker:
+            require_free("the Kafka broker", self.kafka_port, variable="KAFKA_PORT")
         require_free("Airflow", self.airflow_port, variable="AIRFLOW_PORT")
 
 
@@ -80,6 +89,7 @@ def read_options(mode: Mode, environment: Mapping[str, str] | None = None) -> St
         clickhouse_http_port=_port(values, "CLICKHOUSE_HTTP_PORT", 8123),
         clickhouse_tcp_port=_port(values, "CLICKHOUSE_TCP_PORT", 0) if tcp_port else None,
         replay_port=_port(values, "REPLAY_PORT", 8190),
+        kafka_port=_port(values, "KAFKA_PORT", 9092),
     )
 
 

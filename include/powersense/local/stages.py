@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from powersense.api import URL_PREFIX
 from powersense.errors import LocalStackError
 from powersense.local.airflow_api import AirflowApi
 from powersense.local.airflow_env import ADMIN, VIEWER, airflow_environment, write_password_file
@@ -81,11 +82,14 @@ class Stack:
         self.supervisor.start(self._components.clickhouse())
         if self.options.has_replay:
             self.supervisor.start(self._components.replay(self._replay_arguments))
+        if self.options.has_broker:
+            self.supervisor.start(self._components.kafka())
         self.postgres.prepare()
         self.supervisor.start(self._components.postgres(self.postgres))
         self._run_side_by_side(
             [self._prepare_warehouse, self._prepare_airflow, self._write_dbt_artifacts]
             + ([self._await_replay] if self.options.has_replay else [])
+            + ([self._await_broker] if self.options.has_broker else [])
         )
         self._refuse_after_stop()
         with self.progress.stage("Airflow") as details:
@@ -94,6 +98,8 @@ class Stack:
                 self.supervisor.start(component)
             self._await(*(component.name for component in components), seconds=_AIRFLOW_READY_SECONDS)
             details.append(self.base_url)
+        if self.options.mode != "demo-once":
+            self.supervisor.start(self._components.stream_worker())
 
     def watch(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Keep the components running until a stop is requested or `is_over`.
@@ -121,7 +127,11 @@ class Stack:
         ]
         if options.has_replay:
             lines.append(f"Portal      http://{LOOPBACK}:{options.replay_port} (recorded ODRÉ data, moved to now)")
+        servers = self.environment["KAFKA_BOOTSTRAP_SERVERS"]
+        kept = " (in memory)" if options.has_broker else ""
         lines += [
+            f"Kafka       {servers}{kept}: extracted-features, anomalies-detected",
+            f"API         {self.base_url}{URL_PREFIX}/docs",
             f"Logs        {self.state.logs}",
             "",
             "Look at     ingest_load: a run every 5 minutes",
@@ -168,6 +178,11 @@ class Stack:
         with self.progress.stage("Replay of the portal") as details:
             self._await("replay", seconds=_ENGINE_READY_SECONDS)
             details.append(f"port {self.options.replay_port}")
+
+    def _await_broker(self) -> None:
+        with self.progress.stage("Kafka broker") as details:
+            self._await("kafka", seconds=_ENGINE_READY_SECONDS)
+            details.append(f"port {self.options.kafka_port}")
 
     def _await(self, *names: str, seconds: float) -> None:
         self.supervisor.wait_until_ready(*names, timeout_seconds=seconds, is_cancelled=self.stop.is_made)

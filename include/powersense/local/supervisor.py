@@ -132,7 +132,7 @@ class Supervisor:
             is_impatient: tells that nobody wants to wait any longer.
         """
         groups = ("warehouse", "rest")
-        engines = {"clickhouse", "postgres"}
+        engines = {"clickhouse", "postgres", "kafka"}
         for group in reversed(groups):
             chosen = [
                 item for item in self._running.values() if (item.component.name in engines) == (group == groups[0])

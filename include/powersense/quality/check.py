@@ -108,6 +108,10 @@ def thresholds_of(settings: Settings) -> Thresholds:
         max_forecast_drift=settings.quality_max_forecast_drift,
         stale_forecast_hours=settings.quality_stale_forecast_hours,
         anomaly_visible_hours=settings.quality_anomaly_visible_hours,
+        stream_anomaly_minutes=settings.quality_stream_anomaly_minutes,
+        max_dead_letter_share=settings.quality_max_dead_letter_share,
+        stream_stalled_minutes=settings.quality_stream_stalled_minutes,
+        stale_stream_model_days=settings.quality_stale_stream_model_days,
     )
 
 
@@ -128,6 +132,8 @@ def _parameters(now: datetime, settings: Settings) -> dict[str, Any]:
         "national_max_mw": NATIONAL_MAX_MW,
         "regional_max_mw": REGIONAL_MAX_MW,
         "max_imbalance": settings.quality_max_imbalance,
+        "stream_anomaly_minutes": settings.quality_stream_anomaly_minutes,
+        "stream_stalled_minutes": settings.quality_stream_stalled_minutes,
         "polled_sources": [source.id for source in sources_of("live")],
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from powersense.errors import WarehouseError, WarehouseUnavailableError
+from powersense.errors import ConfigurationError, WarehouseError, WarehouseUnavailableError
 from powersense.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -44,10 +44,12 @@ def connect(role: Role = "writer", *, database: str | None = None, **session_set
         **session_settings: ClickHouse settings on top of the role's.
 
     Raises:
+        ConfigurationError: the role's connection is not defined.
         WarehouseUnavailableError: the server cannot be reached, on opening or on a later request of the session.
         WarehouseError: the server refuses the login or a statement; carries its answer.
     """
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
     from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
     from urllib3.exceptions import HTTPError
 
@@ -65,6 +67,11 @@ def connect(role: Role = "writer", *, database: str | None = None, **session_set
     try:
         client = hook.get_client()
         yield client
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"the Airflow connection {connection_id!r} is not defined; "
+            f"set AIRFLOW_CONN_{connection_id.upper()}, or add it in Airflow"
+        ) from error
     except (HTTPError, ConnectionError) as error:
         raise WarehouseUnavailableError(_unreachable(hook, connection_id)) from error
     except DatabaseError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from powersense.contracts import LOAD_METRIC, Vintage
 from powersense.forecasting.inputs import half_hours, on_one_level, to_half_hours, without_impossible
 from powersense.forecasting.interface import HORIZON_STEPS, STEP, WEATHER_COLUMNS, History
-from powersense.warehouse.reads import EVER
+from powersense.warehouse.reads import EVER, half_hourly_load
 from powersense.warehouse.sql import statement
 from powersense.warehouse.weather import latest_weather_forecast, observed_weather
 
@@ -66,7 +66,7 @@ def read_inputs(  # noqa: PLR0913 - the bounds of one read
         has_forecast: False leaves the weather after the issue time out, as training wants it.
     """
     start, end = issued_at - timedelta(days=days), issued_at + HORIZON_STEPS * STEP
-    load = _load(client, areas, start=start, end=issued_at, up_to_vintage=up_to_vintage, as_of=as_of)
+    load = half_hourly_load(client, areas=areas, start=start, end=issued_at, up_to_vintage=up_to_vintage, as_of=as_of)
     ratios = vintage_ratios(client, areas, until=issued_at, up_to_vintage=up_to_vintage, as_of=as_of)
     observed = observed_weather(client, areas=areas, start=start, end=issued_at, as_of=as_of)
     ahead = (
@@ -122,28 +122,6 @@ def vintage_ratios(
     for area, vintage, ratio in client.query(statement("vintage_ratios"), parameters=parameters).result_rows:
         found.setdefault(area, {})[vintage] = float(ratio)
     return found
-
-
-def _load(  # noqa: PLR0913 - the bounds of one read
-    client: Client,
-    areas: Sequence[str],
-    *,
-    start: datetime,
-    end: datetime,
-    up_to_vintage: Vintage | str,
-    as_of: datetime,
-) -> pd.DataFrame:
-    parameters = {
-        "metric": LOAD_METRIC,
-        "areas": list(areas),
-        "start": start,
-        "end": end,
-        "as_of": as_of,
-        "up_to_vintage": str(up_to_vintage),
-    }
-    # Arrow carries an instant as its seconds.
-    frame: pd.DataFrame = client.query_arrow(statement("half_hourly_load"), parameters=parameters).to_pandas()
-    return frame.assign(half_hour=frame["half_hour"].astype("datetime64[s]").dt.tz_localize("UTC"))
 
 
 def _load_on(grid: pd.DatetimeIndex, load: pd.DataFrame, ratios: Mapping[str, float]) -> tuple[pd.Series, str]:

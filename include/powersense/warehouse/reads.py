@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from powersense.contracts import Vintage
+from powersense.contracts import LOAD_METRIC, Vintage
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -100,3 +100,50 @@ def as_known(  # noqa: PLR0913 - the bounds of one read
     # By Arrow: the driver's own frames lose their columns when no row is found. Arrow gets an instant as its seconds.
     frame: pd.DataFrame = client.query_arrow(statement("as_known"), parameters=parameters).to_pandas()
     return frame.assign(observed_at=frame["observed_at"].astype("datetime64[s]").dt.tz_localize("UTC"))
+
+
+def half_hourly_load(  # noqa: PLR0913 - the bounds of one read
+    client: Client,
+    *,
+    areas: Sequence[str],
+    start: datetime,
+    end: datetime,
+    as_of: datetime = EVER,
+    up_to_vintage: Vintage | str = Vintage.DEFINITIVE,
+) -> pd.DataFrame:
+    """Return the mean load of each half-hour of [start, end), of the highest vintage that it has a value of.
+
+    Args:
+        client: any role's client.
+        areas: the perimeters.
+        start: first instant, UTC.
+        end: end of the range, exclusive, UTC.
+        as_of: only what had been inserted by then counts, UTC.
+        up_to_vintage: the highest vintage that counts.
+
+    Returns:
+        One row per (area, half_hour), sorted, columns area, half_hour (its start, UTC), vintage, value (MW), versions
+        (sum over the values of the half-hour: it rises when one comes or is revised).
+    """
+    parameters = {
+        "metric": LOAD_METRIC,
+        "areas": list(areas),
+        "start": start,
+        "end": end,
+        "as_of": as_of,
+        "up_to_vintage": str(up_to_vintage),
+    }
+    # Arrow carries an instant as its seconds.
+    frame: pd.DataFrame = client.query_arrow(statement("half_hourly_load"), parameters=parameters).to_pandas()
+    return frame.assign(half_hour=frame["half_hour"].astype("datetime64[s]").dt.tz_localize("UTC"))
+
+
+def anomalous_half_hours(
+    client: Client, *, areas: Sequence[str], start: datetime, end: datetime
+) -> dict[str, list[datetime]]:
+    """Return by area the half-hours of [start, end), by their start (UTC), in which any detector's anomaly stands."""
+    parameters = {"metric": LOAD_METRIC, "areas": list(areas), "start": start, "end": end}
+    found: dict[str, list[datetime]] = {area: [] for area in areas}
+    for area, half_hour in client.query(statement("anomalous_half_hours"), parameters=parameters).result_rows:
+        found[area].append(half_hour)
+    return found

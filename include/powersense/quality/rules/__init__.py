@@ -21,6 +21,10 @@ from powersense.quality.rules import (
     stale_data,
     stale_forecast,
     stale_weather,
+    stream_anomaly,
+    stream_dead_letters,
+    stream_model_stale,
+    stream_stalled,
     stuck_values,
 )
 from powersense.quality.rules.finding import Evaluate, FactRow, Finding, Severity, Thresholds
@@ -45,6 +49,10 @@ CHECKED_RULES: dict[str, Evaluate] = {
         forecast_drift,
         stale_forecast,
         forecast_fallback,
+        stream_anomaly,
+        stream_dead_letters,
+        stream_stalled,
+        stream_model_stale,
     )
 }
 ALL_RULES = (*CHECKED_RULES, LATE_RUN, FAILED_TASK)

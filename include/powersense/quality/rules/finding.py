@@ -44,6 +44,13 @@ class Thresholds:
         max_forecast_drift: z-score of the mean residual of two weeks beyond which the forecasts have drifted.
         stale_forecast_hours: age of an area's newest forecast above which it is stale. One is issued every hour.
         anomaly_visible_hours: least time for which a load anomaly stays on the list after its alert was raised.
+        stream_anomaly_minutes: how far back messages of the stream were scored that an alert about an asset counts.
+        max_dead_letter_share: share of an hour's messages, 0 to 1, above which dead letters are too many. A producer
+            that keeps the contract sends none; one that broke it sends nothing else.
+        stream_stalled_minutes: time without a heartbeat, a model or progress after which a stream with waiting
+            messages is stalled. A worker beats every few seconds, and looks for a model twice a minute.
+        stale_stream_model_days: age of the serving ensemble above which it is stale. Loads move with the season, so
+            that what was learnt a month ago is about other days.
     """
 
     stale_minutes: int = 120
@@ -58,6 +65,10 @@ class Thresholds:
     max_forecast_drift: float = 3.0
     stale_forecast_hours: int = 3
     anomaly_visible_hours: int = 24
+    stream_anomaly_minutes: int = 60
+    max_dead_letter_share: float = 0.01
+    stream_stalled_minutes: int = 10
+    stale_stream_model_days: int = 30
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Streaming detection: what scores feature messages as they come. Pure."""

@@ -1,0 +1,83 @@
+"""The API inside Airflow's own server: its sessions and tokens decide, and who may not train may still read."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from powersense.api import URL_PREFIX
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::airflow.exceptions.RemovedInAirflow4Warning"),
+]
+
+STATUS, TRAIN = f"{URL_PREFIX}/anomalies/status", f"{URL_PREFIX}/anomalies/train"
+# What an empty body of another type than JSON gets once its sender may train.
+ALLOWED_TO_TRAIN = 415
+
+
+@pytest.fixture(scope="module")
+def server(airflow_home) -> Iterator[Any]:
+    """Airflow's server, with the plugins mounted."""
+    from airflow.api_fastapi.app import create_app
+    from fastapi.testclient import TestClient
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", secrets.token_hex(32))
+        yield TestClient(create_app(apps="core"))
+
+
+def token(role: str) -> str:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=f"a-{role}", role=role))
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+def test_only_health_is_open(server):
+    assert server.get(f"{URL_PREFIX}/health").status_code == 200
+    answers = [
+        server.get(STATUS),
+        server.post(TRAIN),
+        server.get(f"{URL_PREFIX}/docs"),
+        server.get(f"{URL_PREFIX}/openapi.json"),
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
+
+
+def test_a_forged_token_and_an_api_key_are_refused(server):
+    for headers in (bearer("forged"), bearer(token("op")[:-4] + "AAAA"), {"X-API-Key": "ps_x"}):
+        assert server.get(STATUS, headers=headers).status_code in (401, 403)
+        assert server.post(TRAIN, headers=headers).status_code in (401, 403)
+
+
+def test_a_viewer_reads_and_may_not_train(server, warehouse):
+    headers = bearer(token("viewer"))
+    assert server.get(STATUS, headers=headers).json()["streaming"] == "not set up"
+    assert server.post(TRAIN, headers=headers).status_code == 403
+
+
+def test_who_may_trigger_trainings_may_train(server, warehouse):
+    for role in ("user", "op", "admin"):
+        assert server.post(TRAIN, headers=bearer(token(role))).status_code == ALLOWED_TO_TRAIN
+
+
+def test_the_session_of_the_ui_counts_too(server, warehouse):
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+
+    headers = {"Cookie": f"{COOKIE_NAME_JWT_TOKEN}={token('viewer')}"}
+    assert server.get(STATUS, headers=headers).status_code == 200
+
+
+def test_the_documentation_names_its_own_address(server):
+    told = server.get(f"{URL_PREFIX}/openapi.json", headers=bearer(token("viewer"))).json()
+    assert told["servers"] == [{"url": URL_PREFIX}]

@@ -1,0 +1,186 @@
+"""The rules on the stream, on really stored rows: they fire on the fault, end with it, and leave alone who has none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from powersense.quality.check import check
+from powersense.streaming.landing_records import read_dead_letter, read_result
+from powersense.warehouse import stream
+from powersense.warehouse.client import connect
+from tests.services.stream_data import dead_letter, result
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+NOW = datetime(2018, 3, 20, 13, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+RULES = ("stream_anomaly", "stream_dead_letters", "stream_stalled", "stream_model_stale")
+
+
+@pytest.fixture
+def client(warehouse):
+    with connect("writer") as opened:
+        yield opened
+
+
+def found(now: datetime = NOW) -> dict[str, int]:
+    """Return the findings of the rules on the stream that have any."""
+    counts = check(now, "run")
+    assert counts["skipped_rules"] == []
+    return {rule: counts["by_rule"][rule] for rule in RULES if counts["by_rule"][rule]}
+
+
+def alerts(client: Client, rule: str) -> list[tuple[str, str, str, str]]:
+    query = "SELECT fingerprint, severity, state, message FROM alerts FINAL WHERE rule = {rule:String} ORDER BY ALL"
+    return [tuple(row) for row in client.query(query, parameters={"rule": rule}).result_rows]
+
+
+def scored(client: Client, offsets: range, *, at: datetime, **changed: Any) -> None:
+    """Land results, scored at an instant; the message of offset n is of 12:00 and n minutes."""
+    rows = [read_result(*result(offset, **changed), published_at=at) for offset in offsets]
+    assert stream.insert_results(client, [row for row in rows if isinstance(row, stream.StreamResult)]) == len(offsets)
+
+
+def failed(client: Client, offsets: range) -> None:
+    """Land dead letters of 12:00."""
+    rows = [read_dead_letter(*dead_letter(offset), published_at=NOW) for offset in offsets]
+    assert stream.insert_dead_letters(client, [row for row in rows if isinstance(row, stream.DeadLetter)])
+
+
+def beats(
+    client: Client,
+    worker_id: str,
+    *,
+    minutes: range,
+    lag: int,
+    state: str = "running",
+    now: datetime = NOW,
+    **grow: int,
+) -> None:
+    """Store a heartbeat a minute, so many minutes before `now`; `lag_grows` and `scores` so many messages in each."""
+    for age in minutes:
+        passed = minutes.stop - age
+        beat = stream.Beat(
+            worker_id,
+            now - age * MINUTE,
+            stream.WorkerState(state),
+            lag=lag + grow.get("lag_grows", 0) * passed,
+            messages=grow.get("scores", 0) * passed,
+        )
+        stream.beat(client, beat)
+
+
+def trained(client: Client, model_id: str, *, scope: str = "", days: int) -> None:
+    row = {
+        "model_id": model_id,
+        "scope": scope,
+        "trained_at": NOW - timedelta(days=days),
+        "source": "schedule",
+    }
+    client.insert("stream_models", [list(row.values())], column_names=list(row))
+
+
+def test_an_installation_without_a_stream_is_told_nothing(client):
+    assert found() == {}
+
+
+def test_a_stream_that_does_well_is_told_nothing(client):
+    trained(client, "pooled-1", days=29)
+    scored(client, range(55), at=NOW - MINUTE)
+    scored(client, range(55, 58), at=NOW - MINUTE, is_anomaly=True, criticality="medium")
+    failed(client, range(9))
+    beats(client, "one", minutes=range(20), lag=3, scores=6)
+    assert found() == {}
+
+
+def test_an_asset_with_anomalies_is_told_once_and_ends(client):
+    scored(client, range(30), at=NOW - MINUTE)
+    # Landed twice, as after a crash; one more of an area, and one of long ago, as from a bootstrap.
+    for _ in range(2):
+        scored(client, range(30, 32), at=NOW - MINUTE, is_anomaly=True, asset_id="pump", criticality="critical")
+    scored(client, range(32, 33), at=NOW - 30 * MINUTE, is_anomaly=True, asset_id="Bretagne")
+    long_ago = "2018-03-12T12:00:00+00:00"
+    scored(client, range(33, 34), at=NOW - MINUTE, is_anomaly=True, asset_id="old", timestamp=long_ago)
+    assert found() == {"stream_anomaly": 2}
+    area, pump = alerts(client, "stream_anomaly")
+    assert (area[:3], pump[:3]) == (
+        ("stream_anomaly|Bretagne|Bretagne", "warning", "open"),
+        ("stream_anomaly||pump", "critical", "open"),
+    )
+    assert pump[3] == (
+        "2 of the 2 messages scored in the last 60 min, from 2018-03-20 12:30 UTC to 2018-03-20 12:31 UTC. "
+        "The worst of sensor meter scores 0.90, flagged by isolation_forest."
+    )
+    assert found(NOW + 60 * MINUTE) == {}
+    assert {state for _, _, state, _ in alerts(client, "stream_anomaly")} == {"closed"}
+
+
+def test_dead_letters_are_told_by_their_share_with_the_most_frequent_reason(client):
+    scored(client, range(50), at=NOW - MINUTE)
+    failed(client, range(50, 60))
+    assert found(NOW - MINUTE) == {"stream_dead_letters": 1}
+    [(_, severity, _, message)] = alerts(client, "stream_dead_letters")
+    assert severity == "warning"
+    assert message.startswith(
+        "16.7% of an hour's messages are dead letters; the limit is 1.0%. 10 of them: invalid_json"
+    )
+    assert found(NOW + MINUTE) == {}
+
+
+def test_a_worker_that_died_is_missed_until_another_beats(client):
+    beats(client, "one", minutes=range(11, 30), lag=40)
+    assert found() == {"stream_stalled": 1}
+    [(fingerprint, severity, _, message)] = alerts(client, "stream_stalled")
+    assert (fingerprint, severity) == ("stream_stalled||worker", "critical")
+    assert message == (
+        "The last heartbeat, of one (running), is of 2018-03-20 12:49 UTC, 11 min ago; 40 messages waited then."
+    )
+    beats(client, "two", minutes=range(1), lag=40)
+    assert found() == {}
+
+
+def test_a_worker_that_was_stopped_with_nothing_left_is_not_missed(client):
+    beats(client, "one", minutes=range(60, 61), lag=0, state="stopped")
+    assert found() == {}
+
+
+def test_workers_without_a_model_and_workers_that_fall_behind_are_told(client):
+    beats(client, "one", minutes=range(13), lag=7, state="waiting_for_model")
+    assert found() == {"stream_stalled": 1}
+    assert alerts(client, "stream_stalled")[0][0] == "stream_stalled||model"
+    # A second worker has the model, and more to do than it can.
+    beats(client, "two", minutes=range(13), lag=500, lag_grows=10, scores=1)
+    assert found() == {"stream_stalled": 1}
+    (lag, _, state, message), (model, _, before, _) = alerts(client, "stream_stalled")
+    assert (lag, state, model, before) == ("stream_stalled||lag", "open", "stream_stalled||model", "closed")
+    assert message == "637 messages wait, 527 did 10 min before, and 11 were scored meanwhile."
+
+
+def test_results_that_no_longer_land_are_told_where_some_did(client):
+    # By the wall clock, which rows are stored by.
+    now = datetime.now(UTC).replace(microsecond=0)
+    beats(client, "one", minutes=range(13), lag=0, scores=5, now=now)
+    assert found(now) == {}
+    landed_at = now - 13 * MINUTE
+    client.insert("stream_results", [["in", 1, landed_at]], column_names=["topic", "offset", "inserted_at"])
+    assert found(now) == {"stream_stalled": 1}
+    assert [row[:2] for row in alerts(client, "stream_stalled")] == [("stream_stalled||landing", "warning")]
+    scored(client, range(3), at=NOW - MINUTE)
+    assert found(now) == {}
+
+
+def test_a_model_that_serves_is_told_when_it_is_old_and_one_that_does_not_is_not(client):
+    trained(client, "pooled-1", days=31)
+    trained(client, "pump-1", scope="pump", days=400)
+    assert found() == {}
+    scored(client, range(3), at=NOW - MINUTE)
+    assert found() == {"stream_model_stale": 1}
+    [(_, severity, _, message)] = alerts(client, "stream_model_stale")
+    assert severity == "warning"
+    assert message.startswith("pooled-1 (pooled) was trained at 2018-02-17 13:00 UTC, 31 days ago; the limit is 30.")
+    trained(client, "pooled-2", days=0)
+    assert found() == {}
