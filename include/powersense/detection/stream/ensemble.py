@@ -1,9 +1,9 @@
 """The models together: trained on the same rows, calibrated on held-out ones, one final score.
 
-Each model's raw score becomes decades of rarity (see `calibration`). The final score is the mean of the decades of the
-models that can say, calibrated in its turn on held-out rows, once for each set of models that may speak: those that
-look at the row itself, and from the message on that fills their window, the others too. So each score, the final one
-included, reaches its threshold on a share `FALSE_ALARM_RATE` of usual rows.
+Each model's raw score becomes decades of rarity (see `calibration`). The final score is the mean of the decades (each
+up to six) of the models that can say, calibrated in its turn on held-out rows, once for each set of models that may
+speak: those that look at the row itself, and from the message on that fills their window, the others too. So each
+score, the final one included, reaches its threshold on a share `FALSE_ALARM_RATE` of usual rows.
 
 Criticality: medium from the threshold on; high and critical from where usual rows are ten and a hundred times rarer.
 """
@@ -24,6 +24,7 @@ from powersense.detection.stream.held_out import (
     LEVELS,
     final_calibrations,
     held_out_scores,
+    pooled,
     summary,
 )
 from powersense.detection.stream.members import ALL
@@ -166,7 +167,7 @@ class TrainedEnsemble:
                 rarities[can, column] = curve.rarity(model.raw_scores(seen[can]))
         final = np.zeros(len(windows))
         for speaking, rows in self._speaking(lengths):
-            mean = rarities[rows][:, [model.window <= speaking for model in self.models]].mean(axis=1)
+            mean = pooled(rarities[rows][:, [model.window <= speaking for model in self.models]])
             final[rows] = self.final_calibrations[speaking](mean)
         critical = np.searchsorted(LEVELS, final, side="right").astype(np.int8)
         return Judgement(calibrated(rarities), final, critical > 0, critical)

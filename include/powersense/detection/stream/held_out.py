@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FALSE_ALARM_RATE = 1e-3
 # Beside the threshold: scores that a tenth and a hundredth of its share of usual rows reach.
 LEVELS = tuple(threshold_at(FALSE_ALARM_RATE / factor) for factor in (1, 10, 100))
+# Beyond a millionth a tail is a guess: no model outvotes the others by one.
+MOST_DECADES = 6.0
 _HELD_OUT_AT_MOST = 300_000
 _CHUNK_ROWS = 4096
 
@@ -45,6 +47,15 @@ def held_out_scores(
     return said
 
 
+def pooled(rarities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean decades of rarity of some models by row, each counted up to `MOST_DECADES`; NaN where one is.
+
+    >>> pooled(np.array([[1.0, 9.0]])).tolist()
+    [3.5]
+    """
+    return np.asarray(np.minimum(rarities, MOST_DECADES).mean(axis=1))
+
+
 def final_calibrations(models: Sequence[StreamModel], rarities: NDArray[np.float64]) -> dict[int, Calibration]:
     """Return the calibration of the models' mean rarity, by the longest window among those that speak; rising.
 
@@ -54,7 +65,7 @@ def final_calibrations(models: Sequence[StreamModel], rarities: NDArray[np.float
     """
     curves = {}
     for level in sorted({model.window for model in models}):
-        mean = rarities[:, [model.window <= level for model in models]].mean(axis=1)
+        mean = pooled(rarities[:, [model.window <= level for model in models]])
         curves[level] = Calibration.fit(mean[np.isfinite(mean)])
     return curves
 
