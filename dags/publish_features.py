@@ -46,8 +46,8 @@ def publish_features() -> None:
 
     @task
     def publish(**context: Any) -> dict[str, int]:
-        from powersense.publish_features import publish_due
-        from powersense.stream_state import NOT_SET_UP, is_set_up
+        from powersense.streaming.presence import NOT_SET_UP, is_set_up
+        from powersense.streaming.publishing import publish_due
 
         if not is_set_up():
             raise AirflowSkipException(NOT_SET_UP)

@@ -44,7 +44,7 @@ def score_features() -> None:
 
     @task
     def score() -> dict[str, int]:
-        from powersense.stream_batches import score_waiting, why_not_now
+        from powersense.streaming.batches import score_waiting, why_not_now
 
         reason = why_not_now()
         if reason:
@@ -53,7 +53,7 @@ def score_features() -> None:
 
     @task
     def land() -> dict[str, int]:
-        from powersense.stream_batches import land_waiting
+        from powersense.streaming.batches import land_waiting
 
         return land_waiting()
 

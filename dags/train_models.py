@@ -73,7 +73,7 @@ def train_models() -> None:
     # First of the pool: it is one short task, and the stream holds its messages until then.
     @task(pool="training", priority_weight=100, weight_rule="absolute")
     def train_stream(**context: Any) -> Any:
-        from powersense.stream_training import NothingToTrainError, train_as_asked
+        from powersense.streaming.training import NothingToTrainError, train_as_asked
 
         try:
             return train_as_asked(context["params"], now=window(context).end, run_id=context["run_id"])

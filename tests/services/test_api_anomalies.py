@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -105,7 +106,7 @@ def protected_routes() -> list[tuple[str, str]]:
 
 def test_the_route_table_holds_nothing_but_routes_that_are_tested_here():
     assert {type(route) for route in create_app(key_access(())).routes} == {APIRoute}
-    assert {path for _, path in protected_routes()} == {STATUS, TRAIN, "/docs", "/openapi.json"}
+    assert {path for _, path in protected_routes()} == {STATUS, TRAIN, "/docs", "/docs/{name}", "/openapi.json"}
 
 
 @pytest.mark.parametrize(("method", "path"), protected_routes(), ids=lambda part: part.strip("/"))
@@ -125,7 +126,17 @@ def test_a_key_to_read_cannot_train(service):
 def test_both_ways_to_give_a_key_open_the_documentation(service):
     answer = call(service, "GET", "/openapi.json", headers={"X-API-Key": KEYS["read"]})
     assert set(answer.json()["paths"]) == {STATUS, TRAIN, *OPEN}
-    assert call(service, "GET", "/docs", scope="read").status_code == 200
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(service):
+    page = call(service, "GET", "/docs", scope="read").text
+    linked = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(linked) == 3
+    for address in linked:
+        assert address.startswith(f"{URL_PREFIX}/docs/")
+        file = call(service, "GET", address.removeprefix(URL_PREFIX), scope="read")
+        assert (file.status_code, len(file.content) > 1_000) == (200, True)
+    assert call(service, "GET", "/docs/redoc.standalone.js", scope="read").status_code == 422
 
 
 def test_without_any_key_the_answer_says_how_to_make_one():

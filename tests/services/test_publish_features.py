@@ -13,11 +13,11 @@ from confluent_kafka import Consumer, TopicPartition
 from powersense import model_store
 from powersense.errors import StreamError, TrainingDataError
 from powersense.local.ports import free_port
-from powersense.publish_features import publish_due
 from powersense.settings import get_settings
-from powersense.stream_batches import score_waiting, why_not_now
-from powersense.stream_features import read_features
-from powersense.stream_training import NothingToTrainError, Rows, train_areas, train_as_asked, train_rows
+from powersense.streaming.area_features import read_features
+from powersense.streaming.batches import score_waiting, why_not_now
+from powersense.streaming.publishing import publish_due
+from powersense.streaming.training import NothingToTrainError, Rows, train_areas, train_as_asked, train_rows
 from powersense.warehouse.client import connect
 from powersense.warehouse.stream import Beat, WorkerState, beat
 from powersense.warehouse.stream_models import newest, serving

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, FastAPI
 
 from powersense import __version__
 from powersense.api.auth import Access
+from powersense.api.documentation import documentation_routes
 from powersense.api.problems import ProblemError, answers, describe_problems
 from powersense.api.streaming import streaming_routes
 from powersense.errors import ConfigurationError, WarehouseError
@@ -32,7 +30,7 @@ def create_app(access: Access) -> FastAPI:
         responses=answers(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     protected.include_router(streaming_routes(access))
-    _add_documentation(protected, app)
+    protected.include_router(documentation_routes(app))
     app.include_router(protected)
     return app
 
@@ -59,13 +57,3 @@ def _open_routes() -> APIRouter:
         return {"status": "ready"}
 
     return routes
-
-
-def _add_documentation(routes: APIRouter, app: FastAPI) -> None:
-    @routes.get("/openapi.json", include_in_schema=False)
-    async def openapi(request: Request) -> dict[str, Any]:
-        return {**app.openapi(), "servers": [{"url": request.scope.get("root_path") or "/"}]}
-
-    @routes.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url=f"{request.scope.get('root_path', '')}/openapi.json", title=app.title)

@@ -15,8 +15,8 @@ from powersense.api.auth import Access, Caller
 from powersense.api.beside import run_beside
 from powersense.api.problems import ProblemError, answers
 from powersense.api.training_request import SCHEMA, read_training_request
-from powersense.stream_state import NOT_SET_UP, is_alive, is_set_up
-from powersense.stream_training import Rows, Trained, train_rows
+from powersense.streaming.presence import NOT_SET_UP, is_alive, is_set_up
+from powersense.streaming.training import Rows, Trained, train_rows
 
 if TYPE_CHECKING:
     from powersense.warehouse.stream import Beat

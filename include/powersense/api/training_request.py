@@ -13,7 +13,7 @@ from fastapi import Request
 
 from powersense.api.problems import FieldProblem, ProblemError
 from powersense.settings import get_settings
-from powersense.stream_training import Rows
+from powersense.streaming.training import Rows
 
 MAX_FEATURES = 256
 _MAX_NAME = 200

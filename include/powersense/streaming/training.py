@@ -146,7 +146,7 @@ def train_as_asked(asked: Mapping[str, Any], *, now: datetime, run_id: str) -> d
 
 def _why_not(asked: Mapping[str, Any], *, now: datetime) -> str:
     """Tell why a run leaves the stream's ensemble as it is; empty where it shall train one."""
-    from powersense.stream_state import NOT_SET_UP, is_set_up
+    from powersense.streaming.presence import NOT_SET_UP, is_set_up
     from powersense.train import is_full
     from powersense.warehouse.client import connect
 
@@ -168,7 +168,7 @@ def _load_rows(client: Client, *, since: datetime, until: datetime) -> Rows:
     import numpy as np
 
     from powersense.detection.stream.load_features import FEATURE_NAMES, STEP
-    from powersense.stream_features import SENSOR, read_features
+    from powersense.streaming.area_features import SENSOR, read_features
 
     data, series = [np.empty((0, len(FEATURE_NAMES)))], []
     areas = [area.name for area in AREAS]

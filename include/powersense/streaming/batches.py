@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from powersense.errors import StreamError
 from powersense.settings import get_settings
-from powersense.stream_state import NOT_SET_UP, is_set_up, live_workers
+from powersense.streaming.presence import NOT_SET_UP, is_set_up, live_workers
 
 # What one run scored is landed within seconds; a longer wait is ClickHouse's or the broker's.
 _LANDING_SECONDS = 120.0

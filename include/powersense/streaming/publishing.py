@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from powersense.contracts import AREAS
 from powersense.errors import StreamError
 from powersense.settings import Settings, get_settings
-from powersense.stream_features import SENSOR, UNIT, AreaFeatures, read_features
+from powersense.streaming.area_features import SENSOR, UNIT, AreaFeatures, read_features
 from powersense.warehouse.client import connect
 from powersense.warehouse.stream_published import Published, published, record
 
