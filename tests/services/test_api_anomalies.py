@@ -169,10 +169,10 @@ def test_status_tells_what_is_missing(service, warehouse):
     assert told["streaming"] == "not set up"
     assert "KAFKA_BOOTSTRAP_SERVERS" in told["detail"]
     assert (told["models"], told["workers"], told["lag"]) == ([], [], None)
-    assert told["totals"]["messages"] == 0
+    assert told["last_day"]["messages"] == 0
 
 
-def test_status_tells_of_workers_lag_and_totals(service, warehouse, monkeypatch):
+def test_status_tells_of_workers_lag_and_the_last_day(service, warehouse, monkeypatch):
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     get_settings.cache_clear()
     now = datetime.now(UTC)
@@ -190,7 +190,7 @@ def test_status_tells_of_workers_lag_and_totals(service, warehouse, monkeypatch)
         "c": False,
     }
     assert told["lag"] == 7
-    assert (told["totals"]["messages"], told["totals"]["anomalies"], told["totals"]["dead_letters"]) == (2, 1, 1)
+    assert (told["last_day"]["messages"], told["last_day"]["anomalies"], told["last_day"]["dead_letters"]) == (2, 1, 1)
 
 
 def result(offset: int, *, is_anomaly: bool) -> StreamResult:

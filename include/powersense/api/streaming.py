@@ -31,8 +31,7 @@ _REFUSALS = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
-_WORKERS_SEEN = timedelta(days=1)
-_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_DAY = timedelta(days=1)
 
 
 class EnsembleStatus(BaseModel):
@@ -69,8 +68,8 @@ class WorkerStatus(BaseModel):
     version: str
 
 
-class Totals(BaseModel):
-    """What landed in ClickHouse, in all."""
+class Landed(BaseModel):
+    """What landed in ClickHouse."""
 
     messages: int
     anomalies: int
@@ -87,7 +86,7 @@ class Status(BaseModel):
     models: list[EnsembleStatus]
     workers: list[WorkerStatus]
     lag: int | None
-    totals: Totals
+    last_day: Landed
 
 
 def streaming_routes(access: Access) -> APIRouter:
@@ -134,8 +133,8 @@ def read_status(*, now: datetime) -> Status:
 
     with connect("reader") as client:
         models = [EnsembleStatus(**asdict(ensemble)) for ensemble in serving(client)]
-        beats = workers(client, since=now - _WORKERS_SEEN)
-        landed = Totals(**asdict(counts(client, since=_ALWAYS)))
+        beats = workers(client, since=now - _LAST_DAY)
+        landed = Landed(**asdict(counts(client, since=now - _LAST_DAY)))
     alive = [beat for beat in beats if is_alive(beat, now=now)]
     state, detail = _state(has_models=bool(models), alive=alive)
     return Status(
@@ -144,7 +143,7 @@ def read_status(*, now: datetime) -> Status:
         models=models,
         workers=[WorkerStatus(**asdict(beat), is_alive=beat in alive) for beat in beats],
         lag=sum(beat.lag for beat in alive) if alive else None,
-        totals=landed,
+        last_day=landed,
     )
 
 
