@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from powersense.warehouse.reads import EVER
+from powersense.warehouse.reads import EVER, read_frame
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -75,8 +75,4 @@ def issued(
         One row per (area, issued_at, target_at), sorted; the columns `COLUMNS`, instants in UTC, MW.
     """
     parameters = {"areas": list(areas), "start": start, "end": end, "as_of": as_of}
-    # By Arrow, which keeps the columns of an empty answer and carries an instant as its seconds.
-    frame: pd.DataFrame = client.query_arrow(statement("forecasts_issued"), parameters=parameters).to_pandas()
-    for name in ("issued_at", "target_at"):
-        frame[name] = frame[name].astype("datetime64[s]").dt.tz_localize("UTC")
-    return frame
+    return read_frame(client, "forecasts_issued", parameters, instants=("issued_at", "target_at"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from powersense.contracts import LOAD_METRIC, Vintage
 from powersense.warehouse.sql import statement
@@ -89,17 +89,8 @@ def as_known(  # noqa: PLR0913 - the bounds of one read
         One row per (area, observed_at), sorted, columns area, observed_at (UTC), value (the metric's unit), vintage,
         version.
     """
-    parameters = {
-        "metric": metric,
-        "areas": areas,
-        "start": start,
-        "end": end,
-        "as_of": as_of,
-        "up_to_vintage": str(up_to_vintage),
-    }
-    # By Arrow: the driver's own frames lose their columns when no row is found. Arrow gets an instant as its seconds.
-    frame: pd.DataFrame = client.query_arrow(statement("as_known"), parameters=parameters).to_pandas()
-    return frame.assign(observed_at=frame["observed_at"].astype("datetime64[s]").dt.tz_localize("UTC"))
+    bounds = {"areas": list(areas), "start": start, "end": end, "as_of": as_of, "up_to_vintage": str(up_to_vintage)}
+    return read_frame(client, "as_known", {"metric": metric} | bounds, instants=("observed_at",))
 
 
 def half_hourly_load(  # noqa: PLR0913 - the bounds of one read
@@ -125,17 +116,17 @@ def half_hourly_load(  # noqa: PLR0913 - the bounds of one read
         One row per (area, half_hour), sorted, columns area, half_hour (its start, UTC), vintage, value (MW), versions
         (sum over the values of the half-hour: it rises when one comes or is revised).
     """
-    parameters = {
-        "metric": LOAD_METRIC,
-        "areas": list(areas),
-        "start": start,
-        "end": end,
-        "as_of": as_of,
-        "up_to_vintage": str(up_to_vintage),
-    }
-    # Arrow carries an instant as its seconds.
-    frame: pd.DataFrame = client.query_arrow(statement("half_hourly_load"), parameters=parameters).to_pandas()
-    return frame.assign(half_hour=frame["half_hour"].astype("datetime64[s]").dt.tz_localize("UTC"))
+    bounds = {"areas": list(areas), "start": start, "end": end, "as_of": as_of, "up_to_vintage": str(up_to_vintage)}
+    return read_frame(client, "half_hourly_load", {"metric": LOAD_METRIC} | bounds, instants=("half_hour",))
+
+
+def read_frame(client: Client, name: str, parameters: Mapping[str, Any], *, instants: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of a statement, its columns `instants` in UTC."""
+    # By Arrow: the driver's own frames lose their columns when no row is found. Arrow gets an instant as its seconds.
+    frame: pd.DataFrame = client.query_arrow(statement(name), parameters=dict(parameters)).to_pandas()
+    for column in instants:
+        frame[column] = frame[column].astype("datetime64[s]").dt.tz_localize("UTC")
+    return frame
 
 
 def anomalous_half_hours(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from powersense.warehouse.reads import EVER
+from powersense.warehouse.reads import EVER, read_frame
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def whole_hours(start: datetime, end: datetime) -> list[datetime]:
 
 
 def _frame(client: Client, query: str, parameters: dict[str, Any], *, instants: Sequence[str]) -> pd.DataFrame:
-    """Run a query by Arrow, which keeps the columns of an empty answer; it carries an instant as its seconds."""
-    frame: pd.DataFrame = client.query_arrow(statement(query), parameters=parameters).to_pandas()
-    for name in instants:
-        frame[name] = frame[name].astype("datetime64[s]").dt.tz_localize("UTC")
+    """Return the rows of a statement; a value is a float, also where all are missing."""
+    frame = read_frame(client, query, parameters, instants=instants)
     values = [name for name in frame.columns if name.endswith(("_c", "_ms", "_pct"))]
     return frame.astype(dict.fromkeys(values, "float64"))
