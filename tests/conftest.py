@@ -55,6 +55,7 @@ class Warehouse:
 
     database: str
     marts_database: str
+    files_database: str
     http_port: int
 
 
@@ -99,15 +100,17 @@ def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyP
     name = f"powersense_test_{secrets.token_hex(4)}"
     marts = f"{name}_marts"
     monkeypatch.setenv("CLICKHOUSE_DATABASE", name)
+    files = f"{name}_files"
     monkeypatch.setenv("CLICKHOUSE_MARTS_DATABASE", marts)
+    monkeypatch.setenv("CLICKHOUSE_FILES_DATABASE", files)
     for connection, role in (("CLICKHOUSE_DEFAULT", "writer"), ("CLICKHOUSE_READER", "reader")):
         monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", connection_json(clickhouse_server, role=role, database=name))
     get_settings.cache_clear()
     with connect("writer", database="default") as client:
         migrate(client, settings=get_settings())
-    yield Warehouse(name, marts, clickhouse_server.http_port)
+    yield Warehouse(name, marts, files, clickhouse_server.http_port)
     with connect("writer", database="default") as client:
-        for database in (marts, name):
+        for database in (files, marts, name):
             client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": database})
     get_settings.cache_clear()
 

@@ -22,6 +22,11 @@ PowerSenseError
 ├── DetectionError
 │   ├── TrainingDataError         what a stream model shall learn from is not as its contract says
 │   └── MessageNotScorableError   a feature message that no model can judge
+├── FileLoadError                 a file of an ingestion cannot be loaded
+│   ├── FileContentError          what the file holds is not what was declared; trying again cannot help
+│   ├── FileChangedError          it was replaced or deleted between listing and reading
+│   └── StoreError                the object store did not answer, or asked to slow down; trying again may help
+│       └── StoreAccessError      it refused the credentials, or the bucket is not there; a person has to act
 ├── StreamError                   the broker does not take or give what it should
 ├── NotificationError             a target of alert notices did not take a message
 └── LocalStackError               the local stack cannot start or keep running
@@ -125,6 +130,34 @@ class TrainingDataError(DetectionError):
 
 class MessageNotScorableError(DetectionError):
     """A feature message that no model can judge: too few of the model's features, or no model for its asset."""
+
+
+class FileLoadError(PowerSenseError):
+    """A file of a declared ingestion cannot be loaded; names the file and the remedy."""
+
+
+class FileContentError(FileLoadError):
+    """What a file holds is not what its ingestion declares: trying again cannot help.
+
+    Attributes:
+        first_bad_line: the record that shows it; empty where the whole file is wrong.
+    """
+
+    def __init__(self, message: str, *, first_bad_line: str = "") -> None:
+        super().__init__(message)
+        self.first_bad_line = first_bad_line
+
+
+class FileChangedError(FileLoadError):
+    """A file was replaced or deleted between its listing and the end of its reading."""
+
+
+class StoreError(FileLoadError):
+    """An object store did not answer, answered with a server error, or asked to slow down, after all retries."""
+
+
+class StoreAccessError(StoreError):
+    """An object store refused the credentials, or the bucket is not there: a person has to act."""
 
 
 class StreamError(PowerSenseError):

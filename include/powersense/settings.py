@@ -24,6 +24,7 @@ class Settings(BaseSettings):
 
     clickhouse_database: str = Field("powersense", pattern=r"^[a-z][a-z0-9_]*$")
     clickhouse_marts_database: str = Field("powersense_marts", pattern=r"^[a-z][a-z0-9_]*$")
+    clickhouse_files_database: str = Field("powersense_files", pattern=r"^[a-z][a-z0-9_]*$")
     clickhouse_cluster: str = Field("", pattern=r"^[A-Za-z0-9_\-]*$")
 
     api_url: str | None = None
@@ -84,6 +85,9 @@ class Settings(BaseSettings):
     quarantine_retention_days: int = Field(365, ge=1)
     landing_retention_days: int = Field(7, ge=1)
 
+    file_ingestions_folder: str = ""
+    file_claim_minutes: int = Field(30, ge=1, le=24 * 60)
+
     backtest_issue_hour: int = Field(18, ge=0, le=23)
 
     kafka_bootstrap_servers: str = ""
@@ -119,6 +123,7 @@ class Settings(BaseSettings):
 
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"
+    loader_connection: str = "clickhouse_loader"
     odre_connection: str = "odre_default"
     meteo_france_connection: str = "meteo_france_default"
 

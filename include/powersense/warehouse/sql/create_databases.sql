@@ -1,5 +1,6 @@
 CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 CREATE DATABASE IF NOT EXISTS ${marts_database} ${on_cluster};
+CREATE DATABASE IF NOT EXISTS ${files_database} ${on_cluster};
 CREATE TABLE IF NOT EXISTS ${database}.schema_migrations ${on_cluster}
 (
     id String,
