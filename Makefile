@@ -16,7 +16,7 @@ STACK     := $(PYTHON) -m powersense.local.stack
 quote     = '$(subst ','\'',$(1))'
 given     = $(if $(value $(1)),--$(shell echo $(1) | tr A-Z a-z) $(call quote,$(value $(1))))
 
-.PHONY: help setup demo demo-once demo-reset start stop airflow dbt backtest test lint format bench lock clean
+.PHONY: help setup demo demo-once demo-reset start stop airflow autoloader dbt backtest test lint format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ stop: $(RUN_STAMP) ## Stop the stacks that run in other terminals
 
 airflow: $(RUN_STAMP) ## Run an Airflow command on the local stack: make airflow ARGS="dags list"
 	@$(PYTHON) -m powersense.local.shell $(PYTHON) -m airflow $(ARGS)
+
+autoloader: $(RUN_STAMP) ## Check or run file ingestions on the local stack: make autoloader ARGS="dry-run meters"
+	@$(PYTHON) -m powersense.local.shell $(PYTHON) -m powersense.autoloader $(ARGS)
 
 dbt: $(RUN_STAMP) ## Run a dbt command on the local stack: make dbt ARGS="build"
 	@$(PYTHON) -m powersense.local.shell $(VENV)/bin/dbt $(ARGS) --project-dir dbt --profiles-dir dbt

@@ -3,7 +3,8 @@
 Once a day:
 
 1. **update_schema** applies pending migrations, refuses edited ones, and extends the calendar of days.
-2. **expire** drops landed rows and quarantined records past `LANDING_RETENTION_DAYS` and `QUARANTINE_RETENTION_DAYS`.
+2. **expire** drops landed rows and quarantined records past `LANDING_RETENTION_DAYS` and `QUARANTINE_RETENTION_DAYS`,
+   and rows of loaded files that no reader sees: earlier contents, and loads that a crash cut short.
 3. **compact** merges the partitions that have many parts.
 
 Each step returns its counts, and can be repeated at will.

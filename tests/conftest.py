@@ -8,7 +8,8 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ hypothesis_settings.load_profile("powersense")
 if TYPE_CHECKING:
     from powersense.local.clickhouse import EmbeddedClickHouse
     from powersense.local.kafka import EmbeddedKafka
+    from tests.object_stores.peers import Peer
+    from tests.object_stores.servers import Azurite, FakeGcs, Moto
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
         http_port=free_port(),
         writer_password=secrets.token_urlsafe(12),
         reader_password=secrets.token_urlsafe(12),
+        loader_password=secrets.token_urlsafe(12),
     )
     with server:
         yield server
@@ -77,42 +81,61 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
 
 def connection_json(server: EmbeddedClickHouse, *, role: str, database: str) -> str:
     """Return the AIRFLOW_CONN_* value that leads a role to a database of the test engine."""
-    password = server.writer_password if role == "writer" else server.reader_password
+    passwords = {
+        "writer": server.writer_password,
+        "reader": server.reader_password,
+        "loader": server.loader_password,
+    }
     return json.dumps(
         {
             "conn_type": "clickhouse",
             "host": "127.0.0.1",
             "port": server.http_port,
             "login": f"powersense_{role}",
-            "password": password,
+            "password": passwords[role],
             "schema": database,
         }
     )
 
 
-@pytest.fixture
-def warehouse(clickhouse_server: EmbeddedClickHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """Fresh, migrated databases; settings and both Airflow connections point at them."""
+@contextmanager
+def fresh_warehouse(server: EmbeddedClickHouse) -> Iterator[Warehouse]:
+    """Fresh, migrated databases; settings and the three Airflow connections point at them meanwhile."""
     from powersense.settings import get_settings
     from powersense.warehouse.client import connect
     from powersense.warehouse.migrate import migrate
 
     name = f"powersense_test_{secrets.token_hex(4)}"
-    marts = f"{name}_marts"
-    monkeypatch.setenv("CLICKHOUSE_DATABASE", name)
-    files = f"{name}_files"
-    monkeypatch.setenv("CLICKHOUSE_MARTS_DATABASE", marts)
-    monkeypatch.setenv("CLICKHOUSE_FILES_DATABASE", files)
-    for connection, role in (("CLICKHOUSE_DEFAULT", "writer"), ("CLICKHOUSE_READER", "reader")):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", connection_json(clickhouse_server, role=role, database=name))
+    marts, files = f"{name}_marts", f"{name}_files"
+    roles = {"CLICKHOUSE_DEFAULT": "writer", "CLICKHOUSE_READER": "reader", "CLICKHOUSE_LOADER": "loader"}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CLICKHOUSE_DATABASE", name)
+        environment.setenv("CLICKHOUSE_MARTS_DATABASE", marts)
+        environment.setenv("CLICKHOUSE_FILES_DATABASE", files)
+        for connection, role in roles.items():
+            environment.setenv(f"AIRFLOW_CONN_{connection}", connection_json(server, role=role, database=name))
+        get_settings.cache_clear()
+        with connect("writer", database="default") as client:
+            migrate(client, settings=get_settings())
+        yield Warehouse(name, marts, files, server.http_port)
+        with connect("writer", database="default") as client:
+            for database in (files, marts, name):
+                client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": database})
     get_settings.cache_clear()
-    with connect("writer", database="default") as client:
-        migrate(client, settings=get_settings())
-    yield Warehouse(name, marts, files, clickhouse_server.http_port)
-    with connect("writer", database="default") as client:
-        for database in (files, marts, name):
-            client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": database})
-    get_settings.cache_clear()
+
+
+@pytest.fixture
+def warehouse(clickhouse_server: EmbeddedClickHouse) -> Iterator[Warehouse]:
+    """Fresh, migrated databases; settings and Airflow connections point at them."""
+    with fresh_warehouse(clickhouse_server) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(clickhouse_server: EmbeddedClickHouse) -> Iterator[Warehouse]:
+    """The same for all tests of a module, which keep apart by the names of their tables."""
+    with fresh_warehouse(clickhouse_server) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +145,53 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedK
 
     with EmbeddedKafka(tmp_path_factory.mktemp("kafka") / "broker.log") as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """A real S3 server on a free port, shared by the whole session: each test takes a bucket of its own."""
+    from tests.object_stores.servers import Moto
+
+    with Moto(tmp_path_factory.mktemp("s3") / "moto.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Microsoft's emulator of Azure Blob Storage, shared by the whole session."""
+    from tests.object_stores.servers import Azurite
+
+    with Azurite(tmp_path_factory.mktemp("azure") / "azurite.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGcs]:
+    """A server of Google Cloud Storage's protocol, shared by the whole session."""
+    from tests.object_stores.servers import FakeGcs
+
+    with FakeGcs(tmp_path_factory.mktemp("gcs") / "gcs.log") as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "s3", "azure", "gcs"])
+def object_store_peer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Peer:
+    """An empty place for files on each kind of store; its Airflow connection is defined."""
+    from tests.object_stores import peers
+
+    name = f"test-{secrets.token_hex(4)}"
+    folder = tmp_path / "files"
+    folder.mkdir()
+    makers: dict[str, Callable[[], Peer]] = {
+        "folder": lambda: peers.FolderPeer(folder),
+        "s3": lambda: peers.S3Peer(request.getfixturevalue("s3_server"), name),
+        "azure": lambda: peers.AzurePeer(request.getfixturevalue("azure_server"), name),
+        "gcs": lambda: peers.GcsPeer(request.getfixturevalue("gcs_server"), name),
+    }
+    peer = makers[request.param]()
+    if peer.connection:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{peer.connection.upper()}", peer.connection_json())
+    return peer
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,3 +31,9 @@ def task_defaults(
         "max_retry_delay": timedelta(minutes=30),
         "execution_timeout": execution_timeout,
     }
+
+
+def high_memory_queue() -> dict[str, str]:
+    """Return the queue of tasks that need gigabytes, `FILE_HIGH_MEMORY_QUEUE`, as an operator's argument; or none."""
+    queue = os.environ.get("FILE_HIGH_MEMORY_QUEUE")
+    return {"queue": queue} if queue else {}

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
+from powersense.warehouse.file_leftovers import remove_unseen_loads
 from powersense.warehouse.ledger import MEASUREMENTS, WEATHER
 from powersense.warehouse.sql import statement
 
@@ -23,6 +24,10 @@ COMPACTED_TABLES = (
     "alerts",
     "quarantine",
     "ingestion_runs",
+    "file_ingestions",
+    "file_runs",
+    "file_states",
+    "file_activations",
 )
 LANDING_TABLES = [ledger.landing_table for ledger in (MEASUREMENTS, WEATHER)]
 
@@ -44,13 +49,13 @@ def update_schema() -> dict[str, int]:
 
 
 def expire(now: datetime) -> dict[str, int]:
-    """Drop landed rows and quarantined records that are past their retention.
+    """Drop landed rows and quarantined records past their retention, and rows of files that no reader sees any more.
 
     Args:
         now: the instant that ages are measured from, UTC.
 
     Returns:
-        Counts `landing_days_dropped` and `quarantine_records_dropped`.
+        Counts `landing_days_dropped`, `quarantine_records_dropped`, `file_loads_removed` and `file_rows_removed`.
     """
     settings = get_settings()
     first_day_kept = (now - timedelta(days=settings.landing_retention_days)).date()
@@ -64,7 +69,8 @@ def expire(now: datetime) -> dict[str, int]:
         expired = int(client.query(statement("count_expired_quarantine"), parameters=bounds).first_row[0])
         if expired:
             client.command(statement("drop_expired_quarantine"), parameters=bounds)
-    return {"landing_days_dropped": old_days.row_count, "quarantine_records_dropped": expired}
+        files = remove_unseen_loads(client, database=settings.clickhouse_files_database, now=now)
+    return {"landing_days_dropped": old_days.row_count, "quarantine_records_dropped": expired, **files}
 
 
 def compact() -> dict[str, int]:

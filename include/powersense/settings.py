@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     landing_retention_days: int = Field(7, ge=1)
 
     file_ingestions_folder: str = ""
+    file_source_folders: str = ""
     file_claim_minutes: int = Field(30, ge=1, le=24 * 60)
 
     backtest_issue_hour: int = Field(18, ge=0, le=23)

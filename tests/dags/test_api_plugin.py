@@ -78,6 +78,42 @@ def test_the_session_of_the_ui_counts_too(server, warehouse):
     assert server.get(STATUS, headers=headers).status_code == 200
 
 
+def test_who_may_trigger_runs_has_files_loaded_and_who_may_change_connections_declares(server, warehouse):
+    ingestions = f"{URL_PREFIX}/file-ingestions"
+    runs, release = f"{ingestions}/unknown/runs", f"{ingestions}/unknown/files/release"
+
+    def statuses(role: str) -> tuple[int, ...]:
+        headers = bearer(token(role))
+        return (
+            server.get(ingestions, headers=headers).status_code,
+            server.post(runs, headers=headers, json={}).status_code,
+            server.post(release, headers=headers, json={"path": "a"}).status_code,
+            server.post(ingestions, headers=headers, json={}).status_code,
+            server.put(f"{ingestions}/unknown", headers=headers, json={}).status_code,
+            server.delete(f"{ingestions}/unknown", headers=headers).status_code,
+        )
+
+    # Nothing is there: 404 and 422 are what one gets who may.
+    assert statuses("viewer") == (200, 403, 403, 403, 403, 403)
+    assert statuses("user") == (200, 404, 404, 403, 403, 403)
+    assert statuses("op") == statuses("admin") == (200, 404, 404, 422, 422, 404)
+
+
+def test_the_page_is_for_people_who_are_logged_in_and_stands_in_the_navigation(server):
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+
+    from powersense.page import URL_PREFIX as PAGE
+
+    cookie = {"Cookie": f"{COOKIE_NAME_JWT_TOKEN}={token('viewer')}"}
+    for file in ("", "style.css", "views/run.js"):
+        assert server.get(f"{PAGE}/{file}").status_code == 401
+        assert server.get(f"{PAGE}/{file}", headers=cookie).status_code == 200
+    assert 'data-sign="session"' in server.get(f"{PAGE}/", headers=cookie).text
+    plugins = server.get("/api/v2/plugins", headers=bearer(token("admin")), params={"limit": 100}).json()["plugins"]
+    (view,) = [view for plugin in plugins for view in plugin["external_views"] if view["name"] == "File loads"]
+    assert (view["href"], view["destination"]) == (f"{PAGE}/#/file-loads", "nav")
+
+
 def test_the_documentation_names_its_own_address(server):
     told = server.get(f"{URL_PREFIX}/openapi.json", headers=bearer(token("viewer"))).json()
     assert told["servers"] == [{"url": URL_PREFIX}]

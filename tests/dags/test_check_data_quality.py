@@ -109,7 +109,12 @@ def test_maintenance_updates_expires_and_compacts(warehouse: Warehouse, monkeypa
 
     assert dag_run.state == "success"
     assert returned(dag_run, "update_schema") == {"migrations_applied": 0, "calendar_days_written": 0}
-    assert returned(dag_run, "expire") == {"landing_days_dropped": 1, "quarantine_records_dropped": 1}
+    assert returned(dag_run, "expire") == {
+        "landing_days_dropped": 1,
+        "quarantine_records_dropped": 1,
+        "file_loads_removed": 0,
+        "file_rows_removed": 0,
+    }
     assert returned(dag_run, "compact") == {"partitions_compacted": 1, "parts_before": 6}
     with connect("reader") as client:
         assert client.query("SELECT count() FROM measurements_landing").first_row[0] == 2

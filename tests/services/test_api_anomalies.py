@@ -42,6 +42,20 @@ from powersense.warehouse.stream_models import newest
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = {"/health", "/ready"}
 STATUS, TRAIN = "/anomalies/status", "/anomalies/train"
+INGESTIONS, INGESTION = "/file-ingestions", "/file-ingestions/{name}"
+ROUTES = {
+    STATUS,
+    TRAIN,
+    INGESTIONS,
+    INGESTION,
+    f"{INGESTION}/runs",
+    f"{INGESTION}/runs/{{run_id}}",
+    f"{INGESTION}/runs/{{run_id}}/planned",
+    f"{INGESTION}/files",
+    f"{INGESTION}/files/release",
+    f"{INGESTION}/loads",
+    "/metrics",
+}
 FEATURES = ["flow", "pressure", "vibration"]
 
 
@@ -106,7 +120,7 @@ def protected_routes() -> list[tuple[str, str]]:
 
 def test_the_route_table_holds_nothing_but_routes_that_are_tested_here():
     assert {type(route) for route in create_app(key_access(())).routes} == {APIRoute}
-    assert {path for _, path in protected_routes()} == {STATUS, TRAIN, "/docs", "/docs/{name}", "/openapi.json"}
+    assert {path for _, path in protected_routes()} == ROUTES | {"/docs", "/docs/{name}", "/openapi.json"}
 
 
 @pytest.mark.parametrize(("method", "path"), protected_routes(), ids=lambda part: part.strip("/"))
@@ -125,7 +139,7 @@ def test_a_key_to_read_cannot_train(service):
 
 def test_both_ways_to_give_a_key_open_the_documentation(service):
     answer = call(service, "GET", "/openapi.json", headers={"X-API-Key": KEYS["read"]})
-    assert set(answer.json()["paths"]) == {STATUS, TRAIN, *OPEN}
+    assert set(answer.json()["paths"]) == ROUTES | OPEN
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(service):

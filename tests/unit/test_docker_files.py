@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from powersense.local.clickhouse_config import READER_GRANTS, WRITER_GRANTS
+from powersense.local.clickhouse_config import LOADER_GRANTS, READER_GRANTS, WRITER_GRANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Locally each allowed table engine is named; a server keeps its engines open and closes file access by other means.
 SERVER_WRITER_GRANTS = {grant for grant in WRITER_GRANTS if "TABLE ENGINE" not in grant}
+SERVER_LOADER_GRANTS = {grant for grant in LOADER_GRANTS if "TABLE ENGINE" not in grant}
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +23,19 @@ def users():
 
 
 @pytest.mark.parametrize(
-    ("user", "grants"), [("powersense_writer", SERVER_WRITER_GRANTS), ("powersense_reader", set(READER_GRANTS))]
+    ("user", "grants"),
+    [
+        ("powersense_writer", SERVER_WRITER_GRANTS),
+        ("powersense_loader", SERVER_LOADER_GRANTS),
+        ("powersense_reader", set(READER_GRANTS)),
+    ],
 )
 def test_the_server_grants_what_the_embedded_engine_grants(users, user, grants):
     assert {query.text for query in users.find(user).iter("query")} == grants
 
 
 def test_passwords_come_from_the_environment(users):
-    for user in ("powersense_writer", "powersense_reader"):
+    for user in ("powersense_writer", "powersense_loader", "powersense_reader"):
         password = users.find(user).find("password")
         assert password.get("from_env", "").startswith("CLICKHOUSE_")
         assert not password.text

@@ -1,4 +1,4 @@
-"""The API as a service of its own, with API keys, at the same address below its host as in Airflow."""
+"""The API and its page as a service of their own, with API keys, at the same addresses as in Airflow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import logging
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from powersense import page
 from powersense.api import URL_PREFIX
 from powersense.api.app import create_app
 from powersense.api.auth import NEW_KEY_COMMAND, VARIABLE, key_access, parse_keys
+from powersense.page.app import create_page
 
 logger = logging.getLogger(__name__)
 
@@ -26,4 +28,6 @@ def create_service(keys: str) -> Starlette:
     configured = parse_keys(keys)
     if not configured:
         logger.warning("%s is empty, nobody may call: make a key with `%s`", VARIABLE, NEW_KEY_COMMAND)
-    return Starlette(routes=[Mount(URL_PREFIX, create_app(key_access(configured)))])
+    return Starlette(
+        routes=[Mount(URL_PREFIX, create_app(key_access(configured))), Mount(page.URL_PREFIX, create_page("key"))]
+    )

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from powersense import __version__
 from powersense.api.auth import Access
 from powersense.api.documentation import documentation_routes
+from powersense.api.files import file_routes
+from powersense.api.metrics import metrics_routes
 from powersense.api.problems import ProblemError, answers, describe_problems
 from powersense.api.streaming import streaming_routes
 from powersense.errors import ConfigurationError, WarehouseError
@@ -30,6 +32,8 @@ def create_app(access: Access) -> FastAPI:
         responses=answers(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     protected.include_router(streaming_routes(access))
+    protected.include_router(file_routes(access))
+    protected.include_router(metrics_routes())
     protected.include_router(documentation_routes(app))
     app.include_router(protected)
     return app

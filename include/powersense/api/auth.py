@@ -24,8 +24,9 @@ NEW_KEY_COMMAND = "python -m powersense.api new-key NAME --scope read|write"
 
 _NAME = re.compile(r"^[A-Za-z0-9._\-]{1,64}$")
 _HASH = re.compile(r"^[0-9a-f]{64}$")
-# Airflow's right to start a training is the right to train through the API.
+# Airflow's right to start a DAG is the right to have its work done through the API.
 _TRAINING_DAG = "train_models"
+_LOADING_DAG = "load_files"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,14 @@ class Access:
     Attributes:
         read: of every route.
         write: beside it, of routes that change something.
+        load: beside it, of routes that have files loaded.
+        declare: beside it, of routes that change where files are loaded from, and with which connection.
     """
 
     read: Callable[..., Any]
     write: Callable[..., Any]
+    load: Callable[..., Any]
+    declare: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,17 @@ class ApiKey:
 def airflow_access() -> Access:
     """Return the access of an app that Airflow's API server carries: its session or token.
 
-    Reading wants a user; writing one who may trigger `train_models`, which a viewer may not.
+    Reading wants a user; writing one who may trigger `train_models`, and loading files one who may trigger
+    `load_files`: a viewer may not. Declaring an ingestion wants one who may change connections, since it sends the
+    worker to an address with one of them.
     """
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_connection, requires_access_dag
 
     may_train = requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=_TRAINING_DAG)
+    may_load = requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=_LOADING_DAG)
+    # Of the methods that change connections the only one for which Airflow does not read the body.
+    may_connect = requires_access_connection(method="DELETE")
 
     async def read(user: Any = Depends(get_user)) -> Caller:
         return Caller(str(user.get_name()))
@@ -73,7 +83,13 @@ def airflow_access() -> Access:
     async def write(caller: Any = Depends(read), _: Any = Depends(may_train)) -> Any:
         return caller
 
-    return Access(read, write)
+    async def load(caller: Any = Depends(read), _: Any = Depends(may_load)) -> Any:
+        return caller
+
+    async def declare(caller: Any = Depends(read), _: Any = Depends(may_connect)) -> Any:
+        return caller
+
+    return Access(read, write, load, declare)
 
 
 def key_access(keys: Sequence[ApiKey]) -> Access:
@@ -104,7 +120,7 @@ def key_access(keys: Sequence[ApiKey]) -> Access:
             )
         return Caller(key.name)
 
-    return Access(read, write)
+    return Access(read, write, load=write, declare=write)
 
 
 def parse_keys(text: str) -> tuple[ApiKey, ...]:

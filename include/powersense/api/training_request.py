@@ -11,6 +11,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import Request
 
+from powersense.api.json_body import read_json_body
 from powersense.api.problems import FieldProblem, ProblemError
 from powersense.settings import get_settings
 from powersense.streaming.training import Rows
@@ -59,12 +60,11 @@ async def read_training_request(request: Request) -> Rows:
         ProblemError: 413 for too many bytes or rows, 415 for another type than JSON, 422 for what cannot be learnt
             from; names field, value and remedy.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type is {kind or 'missing'!r}; send application/json."
-        )
-    body = await _read(request, limit=get_settings().stream_train_max_bytes)
+    body = await read_json_body(
+        request,
+        limit=get_settings().stream_train_max_bytes,
+        remedy="(STREAM_TRAIN_MAX_BYTES). Send a sample of the rows.",
+    )
     return await to_thread.run_sync(parse, body)
 
 
@@ -97,23 +97,6 @@ def parse(body: bytes) -> Rows:
         raise _invalid(problems)
     scope = given.get("scope") or given.get("asset_id") or ""
     return Rows(given["data"], given["feature_names"], scope, given.get("series"), given.get("models"))
-
-
-async def _read(request: Request, *, limit: int) -> bytes:
-    too_large = ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"The body is larger than {limit} bytes (STREAM_TRAIN_MAX_BYTES). Send a sample of the rows.",
-        headers={"Connection": "close"},
-    )
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large
-    return bytes(body)
 
 
 def _problems(given: dict[str, Any]) -> Iterator[FieldProblem]:

@@ -80,7 +80,7 @@ def land_answer(  # noqa: PLR0913 - keyword-only
     )
     if normalised.missing_metrics:
         logger.warning("%s: no column for %s", source.dataset, ", ".join(normalised.missing_metrics))
-    set_aside = _with_broken_lines(normalised.quarantined, fetched, origin=origin or source.dataset, run_id=run_id)
+    set_aside = with_broken_lines(normalised.quarantined, fetched, origin=origin or source.dataset, run_id=run_id)
     return {
         "batch_id": batch_id,
         "records_seen": len(fetched.records) + len(fetched.broken_lines),
@@ -89,8 +89,8 @@ def land_answer(  # noqa: PLR0913 - keyword-only
     }
 
 
-def _with_broken_lines(quarantined: pd.DataFrame, fetched: Fetched, *, origin: str, run_id: str) -> pd.DataFrame:
-    """Return quarantine rows, and those of the lines that could not be read as records."""
+def with_broken_lines(quarantined: pd.DataFrame, fetched: Fetched, *, origin: str, run_id: str) -> pd.DataFrame:
+    """Return quarantine rows, and those of an answer's lines that could not be read as records."""
     import pandas as pd
 
     from powersense.sources.set_aside import without_place

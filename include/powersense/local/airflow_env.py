@@ -8,6 +8,7 @@ from pathlib import Path
 
 from powersense.local.airflow_settings_file import AirflowSettings, connection_variables
 from powersense.local.clickhouse_config import write_private
+from powersense.local.demo_files import declarations_folder
 from powersense.local.options import PROJECT_ROOT, StackOptions
 from powersense.local.ports import LOOPBACK
 from powersense.local.postgres import EmbeddedPostgres
@@ -97,8 +98,9 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
         variables |= dict.fromkeys(secured, "")
         variables["KAFKA_BOOTSTRAP_SERVERS"] = f"{LOOPBACK}:{options.kafka_port}"
     if options.has_replay:
-        # These lead to the real portal and its files: the demo reads neither.
-        variables |= {"API_URL": "", "HISTORY_DATA_URL": ""}
+        # These lead to the real portal and its files: the demo reads neither, nor the files of other ingestions.
+        variables |= {"API_URL": "", "HISTORY_DATA_URL": "", "FILE_SOURCE_FOLDERS": ""}
+        variables |= {"FILE_INGESTIONS_FOLDER": str(declarations_folder(options.state_dir))}
         replay = f"http://{LOOPBACK}:{options.replay_port}"
         variables |= {
             "METEO_HOURLY_URL": f"{replay}/meteofrance/hourly",
@@ -174,6 +176,11 @@ def _local_addresses(options: StackOptions, secrets: Secrets) -> dict[str, dict[
             "password": secrets.clickhouse_reader_password,
             "schema": database,
         },
+    }
+    addresses["clickhouse_loader"] = {
+        **clickhouse,
+        "password": secrets.clickhouse_loader_password,
+        "schema": database,
     }
     if options.has_replay:
         replay = f"http://{LOOPBACK}:{options.replay_port}"

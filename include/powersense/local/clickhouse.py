@@ -20,16 +20,17 @@ from types import TracebackType
 from typing import Self
 
 from powersense.errors import LocalStackError, PortInUseError
-from powersense.local.clickhouse_config import READER, WRITER, write_configuration
+from powersense.local.clickhouse_config import LOADER, READER, WRITER, write_configuration
 from powersense.local.clickhouse_engine import EngineLockedError, hold_lock, serve
 from powersense.local.ports import LOOPBACK, require_free
 
-__all__ = ["READER", "WRITER", "EmbeddedClickHouse", "EngineStartError"]
+__all__ = ["LOADER", "READER", "WRITER", "EmbeddedClickHouse", "EngineStartError"]
 
 HTTP_PORT_VARIABLE = "CLICKHOUSE_HTTP_PORT"
 TCP_PORT_VARIABLE = "CLICKHOUSE_TCP_PORT"
 WRITER_PASSWORD_VARIABLE = "CLICKHOUSE_WRITER_PASSWORD"  # noqa: S105 - the name of a variable
 READER_PASSWORD_VARIABLE = "CLICKHOUSE_READER_PASSWORD"  # noqa: S105 - the name of a variable
+LOADER_PASSWORD_VARIABLE = "CLICKHOUSE_LOADER_PASSWORD"  # noqa: S105 - the name of a variable
 
 _USAGE_ERROR = 2
 # Beyond the engine's own forced exit, so that its last flush is never cut short by a kill.
@@ -52,21 +53,24 @@ class EmbeddedClickHouse:
         writer_password: Password of the user ``powersense_writer``.
         reader_password: Password of the user ``powersense_reader``.
         tcp_port: Loopback port of the native interface; ``None`` opens none.
+        loader_password: Password of the user ``powersense_loader``; empty: there is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument a setting of the server
         self,
         data_dir: Path | str,
         http_port: int,
         writer_password: str,
         reader_password: str,
         tcp_port: int | None = None,
+        loader_password: str = "",
     ) -> None:
         self.data_dir = Path(data_dir).resolve()
         self.http_port = http_port
         self.tcp_port = tcp_port
         self.writer_password = writer_password
         self.reader_password = reader_password
+        self.loader_password = loader_password
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,7 +102,7 @@ class EmbeddedClickHouse:
         _require_ports(self.http_port, self.tcp_port)
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
-        passwords = password_environment(self.writer_password, self.reader_password)
+        passwords = password_environment(self.writer_password, self.reader_password, self.loader_password)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 engine_command(self.data_dir, self.http_port, self.tcp_port, stop_with_parent=True),
@@ -166,9 +170,13 @@ def engine_command(
     return command + (["--stop-with-parent"] if stop_with_parent else [])
 
 
-def password_environment(writer_password: str, reader_password: str) -> dict[str, str]:
+def password_environment(writer_password: str, reader_password: str, loader_password: str = "") -> dict[str, str]:
     """Return the variables by which an engine's process learns its users' passwords."""
-    return {WRITER_PASSWORD_VARIABLE: writer_password, READER_PASSWORD_VARIABLE: reader_password}
+    return {
+        WRITER_PASSWORD_VARIABLE: writer_password,
+        READER_PASSWORD_VARIABLE: reader_password,
+        LOADER_PASSWORD_VARIABLE: loader_password,
+    }
 
 
 def ping(http_port: int) -> bool:
@@ -220,6 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
             tcp_port=options.tcp_port,
             writer_password=passwords[0],
             reader_password=passwords[1],
+            loader_password=os.environ.get(LOADER_PASSWORD_VARIABLE, ""),
         )
         return serve(data_dir, tcp=options.tcp_port is not None, stop_with_parent=options.stop_with_parent)
     except (PortInUseError, EngineLockedError) as error:

@@ -16,6 +16,7 @@ MAX_MEMORY_BYTES = 4 * 1024**3
 
 WRITER = "powersense_writer"
 READER = "powersense_reader"
+LOADER = "powersense_loader"
 
 # Both databases (tables and marts) and any that a test or a developer's own dbt target adds share the prefix.
 DATABASES = "powersense*.*"
@@ -38,6 +39,13 @@ WRITER_GRANTS = (
     *(f"GRANT TABLE ENGINE ON {engine}" for engine in TABLE_ENGINES),
     "GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM FLUSH LOGS ON *.*",
     "GRANT SELECT ON system.*",
+)
+# What the autoloader's reads through the engine need on top: files of the server's machine, and object stores.
+LOADER_GRANTS = (
+    *WRITER_GRANTS,
+    "GRANT READ ON FILE",
+    "GRANT READ ON S3",
+    "GRANT READ ON AZURE",
 )
 READER_GRANTS = (
     f"GRANT SHOW, SELECT, dictGet ON {DATABASES}",
@@ -109,13 +117,14 @@ _USER = """    <{name}>
     </{name}>"""
 
 
-def write_configuration(
+def write_configuration(  # noqa: PLR0913 - keyword-only
     data_dir: Path,
     *,
     http_port: int,
     tcp_port: int | None,
     writer_password: str,
     reader_password: str,
+    loader_password: str = "",
 ) -> None:
     """Write ``config.xml`` and ``users.xml`` into the engine's folder, readable by their owner only.
 
@@ -125,18 +134,20 @@ def write_configuration(
         tcp_port: Loopback port of the native interface, or ``None`` for none.
         writer_password: Password of ``powersense_writer``; only its SHA-256 is written.
         reader_password: Password of ``powersense_reader``; only its SHA-256 is written.
+        loader_password: Password of ``powersense_loader``; empty: there is no such user.
     """
     config = _CONFIG.format(
         http_port=http_port,
         tcp_port=f"<tcp_port>{tcp_port}</tcp_port>" if tcp_port is not None else "",
         max_memory_bytes=MAX_MEMORY_BYTES,
     )
-    users = "\n".join(
-        [
-            _user(WRITER, password=writer_password, profile="writer", grants=WRITER_GRANTS),
-            _user(READER, password=reader_password, profile="reader", grants=READER_GRANTS),
-        ]
-    )
+    listed = [
+        _user(WRITER, password=writer_password, profile="writer", grants=WRITER_GRANTS),
+        _user(READER, password=reader_password, profile="reader", grants=READER_GRANTS),
+    ]
+    if loader_password:
+        listed.append(_user(LOADER, password=loader_password, profile="writer", grants=LOADER_GRANTS))
+    users = "\n".join(listed)
     write_private(data_dir / "config.xml", config)
     write_private(data_dir / "users.xml", _USERS.format(users=users))
 

@@ -44,7 +44,9 @@ class ComponentFactory:
         """Return the warehouse."""
         options, secrets = self.options, self.secrets
         passwords = clickhouse.password_environment(
-            secrets.clickhouse_writer_password, secrets.clickhouse_reader_password
+            secrets.clickhouse_writer_password,
+            secrets.clickhouse_reader_password,
+            secrets.clickhouse_loader_password,
         )
         command = clickhouse.engine_command(
             self.state.path / "clickhouse", options.clickhouse_http_port, options.clickhouse_tcp_port

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from powersense.errors import LocalStackError
-from powersense.local import demo_report
+from powersense.local import demo_files, demo_report
 from powersense.local.airflow_api import AirflowApi
 from powersense.local.options import PROJECT_ROOT
+from powersense.local.ports import LOOPBACK
 from powersense.local.progress import Progress
 from powersense.local.replay_settings import frozen_clock, shift
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 INGEST, TRANSFORM, SCORE, CHECK = "ingest_load", "transform_warehouse", "score_anomalies", "check_data_quality"
 TRAIN, FORECAST = "train_models", "forecast_load"
 PUBLISH, STREAM = "publish_features", "score_features"
+LOAD_FILES = "load_files"
 REPORT_FILE = PROJECT_ROOT / "build" / "demo.json"
 
 _DAGS_SECONDS = 180.0
@@ -46,7 +48,7 @@ class DemoRuns:
         Raises:
             LocalStackError: a DAG file cannot be imported, or a DAG is still absent after a while.
         """
-        needed = {INGEST, TRANSFORM, SCORE, CHECK, TRAIN, PUBLISH, STREAM}
+        needed = {INGEST, TRANSFORM, SCORE, CHECK, TRAIN, PUBLISH, STREAM, LOAD_FILES}
         with self.progress.stage("DAGs parsed") as details:
             self._wait_until(lambda: needed <= self._importable_dags(), _DAGS_SECONDS, lambda: f"of {sorted(needed)}")
             details.append(str(len(self.api.dag_ids())))
@@ -116,6 +118,7 @@ def show_incident(stack: Stack) -> None:
     runs = DemoRuns(stack.api, stack.progress, stack.stop.is_made)
     try:
         runs.wait_for_dags()
+        _deliver_files(stack)
         try:
             runs.release(INGEST, TRANSFORM)
             runs.wait_for_first(INGEST)
@@ -128,6 +131,8 @@ def show_incident(stack: Stack) -> None:
                 # Rows that came while it was paused started no run of it. The worker holds the messages until
                 # train_models has trained its ensemble.
                 stack.api.trigger(PUBLISH, {})
+                for ingestion in demo_files.INGESTIONS:
+                    stack.api.trigger(LOAD_FILES, {"ingestion": ingestion})
         for line in demo_report.alert_lines():
             stack.progress.note(line)
         stack.progress.note(f"Ready after {stack.progress.seconds:.0f} s: open {stack.base_url}")
@@ -153,6 +158,9 @@ def run_once(stack: Stack) -> None:
     runs.wait_for_dags()
     began = datetime.now(UTC)
     runs.run(INGEST, _conf(clock - timedelta(days=1), clock))
+    _deliver_files(stack)
+    for ingestion in demo_files.INGESTIONS:
+        runs.run(LOAD_FILES, {"ingestion": ingestion})
     runs.transform(since=began, conf=_conf(clock - timedelta(days=1), clock))
     conf = _conf(demo_report.realtime_begins_at(), clock)
     runs.run(SCORE, conf)
@@ -167,6 +175,17 @@ def run_once(stack: Stack) -> None:
     report.require_sound()
 
 
+def _deliver_files(stack: Stack) -> None:
+    from powersense.autoloader.steps import sync_declarations
+
+    with stack.progress.stage("Files delivered") as details:
+        url = f"http://{LOOPBACK}:{stack.options.replay_port}"
+        files = demo_files.deliver(stack.options.state_dir, replay_url=url, shift=shift(stack.state))
+        # schedule_file_loads does so every minute, but rests yet, or altogether.
+        sync_declarations()
+        details.append(f"{files}")
+
+
 def _stream_once(runs: DemoRuns, clock: datetime) -> None:
     """Train the stream's ensemble, publish the load, score it and land what came out: one micro-batch."""
     runs.run(TRAIN, {**_conf(clock, clock), "part": "stream"})
@@ -179,4 +198,6 @@ def _conf(start: datetime, end: datetime) -> dict[str, str]:
 
 
 def _range_text(conf: Mapping[str, Any]) -> str:
-    return " to ".join(str(conf[name])[:16] for name in ("start", "end") if name in conf)
+    return str(conf.get("ingestion", "")) or " to ".join(
+        str(conf[name])[:16] for name in ("start", "end") if name in conf
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from powersense.calendar import PARIS
 from powersense.contracts import AREA_BY_FOLDED_NAME, LOAD_METRIC, fold
 from powersense.errors import LocalStackError
+from powersense.local.demo_files import FILES, LOAD_INGESTION
 from powersense.local.replay_settings import SAMPLE_FOLDER
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class DemoReport:
         stream_messages_scored: feature messages whose result landed.
         stream_anomalies: among them.
         stream_dead_letters: feature messages that could not be scored.
+        files_loaded: files of the demo's folder whose content counts.
+        file_rows: rows that they hold.
+        file_values_changed: among those of RTE's files, values that the portal had not brought alike.
     """
 
     rows_by_area: Mapping[str, int]
@@ -56,6 +60,9 @@ class DemoReport:
     stream_messages_scored: int
     stream_anomalies: int
     stream_dead_letters: int
+    files_loaded: int
+    file_rows: int
+    file_values_changed: int
 
     def figures(self) -> dict[str, int | float]:
         """Return the figures of ``build/demo.json``, `seconds` excepted."""
@@ -73,6 +80,9 @@ class DemoReport:
             "alerts_opened": len(self.alerts),
             "stream_messages_scored": self.stream_messages_scored,
             "stream_dead_letters": self.stream_dead_letters,
+            "files_loaded": self.files_loaded,
+            "file_rows": self.file_rows,
+            "file_values_changed": self.file_values_changed,
         }
 
     def lines(self) -> list[str]:
@@ -91,6 +101,8 @@ class DemoReport:
             *(f"  {alert}" for alert in self.alerts),
             f"Stream             {self.stream_messages_scored:,} feature messages scored, {self.stream_anomalies:,} of "
             f"them anomalies, {self.stream_dead_letters:,} dead letters",
+            f"Files              {self.files_loaded} of {FILES} loaded, {self.file_rows:,} rows, "
+            f"{self.file_values_changed:,} values of them other than the portal's",
         ]
 
     def require_sound(self) -> None:
@@ -113,6 +125,11 @@ class DemoReport:
                 (not self.alerts, "no alert was opened"),
                 (self.stream_messages_scored == 0, "no feature message was scored"),
                 (self.stream_dead_letters > 0, f"{self.stream_dead_letters} feature messages could not be scored"),
+                (self.files_loaded < FILES, f"{self.files_loaded} of {FILES} files were loaded"),
+                (
+                    self.file_values_changed > 0,
+                    f"{self.file_values_changed} values of RTE's files are not the portal's",
+                ),
             )
             if is_wrong
         ]
@@ -189,6 +206,9 @@ def read(*, shift: timedelta) -> DemoReport:
         stream_messages_scored=one("SELECT count() FROM stream_results FINAL"),
         stream_anomalies=one("SELECT count() FROM stream_results FINAL WHERE is_anomaly"),
         stream_dead_letters=one("SELECT count() FROM stream_dead_letters FINAL"),
+        files_loaded=one("SELECT count() FROM file_states FINAL WHERE state = 'loaded'"),
+        file_rows=one("SELECT sum(rows) FROM file_states FINAL WHERE state = 'loaded'"),
+        file_values_changed=_file_values_changed(),
     )
 
 
@@ -218,6 +238,11 @@ def _dbt_outcome() -> tuple[int, int, int]:
         sum(test.has_passed for test in tests),
         sum(test.has_failed for test in tests),
     )
+
+
+def _file_values_changed() -> int:
+    query = "SELECT sum(rows_changed) FROM file_loads WHERE ingestion = {ingestion:String}"
+    return int(_query(query, {"ingestion": LOAD_INGESTION})[0][0])
 
 
 def _recall(labels: list[Label]) -> float:

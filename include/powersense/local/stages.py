@@ -17,6 +17,7 @@ from powersense.local.airflow_env import ADMIN, VIEWER, airflow_environment, wri
 from powersense.local.airflow_settings_file import read_airflow_settings
 from powersense.local.clickhouse_config import READER
 from powersense.local.components import ComponentFactory
+from powersense.local.demo_files import declare as declare_files
 from powersense.local.options import PROJECT_ROOT, StackOptions
 from powersense.local.ports import LOOPBACK
 from powersense.local.postgres import EmbeddedPostgres
@@ -77,6 +78,8 @@ class Stack:
                 details.append(f"ended leftovers of a killed run: {', '.join(leftovers)}")
             self.options.require_free_ports()
             write_password_file(self.options, self.secrets)
+            if self.options.has_replay:
+                declare_files(self.options.state_dir)
             details.append(str(self.options.state_dir))
         # Components start from this thread, which outlives them; other threads only wait and run commands.
         self.supervisor.start(self._components.clickhouse())
@@ -137,6 +140,7 @@ class Stack:
             "Look at     ingest_load: a run every 5 minutes",
             "            Assets: how measurements lead to dbt models and scores",
             "            score_anomalies, check_data_quality: anomalies, alerts",
+            "            File loads: what load_files brought from a folder",
             "Stop        Ctrl-C, or `make stop`",
         ]
         self.progress.box("PowerSense", lines)

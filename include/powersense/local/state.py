@@ -27,6 +27,7 @@ class Secrets:
     viewer_password: str
     clickhouse_writer_password: str
     clickhouse_reader_password: str
+    clickhouse_loader_password: str
     postgres_password: str
     fernet_key: str
     jwt_secret: str

@@ -58,11 +58,13 @@ class WeatherRows:
         observations: long rows, columns ROW_COLUMNS; `value` NaN where a station that measures a metric has none.
         quarantined: columns of set_aside.QUARANTINE_COLUMNS.
         records_seen: records of the range asked for, and what was set aside.
+        unsound: metric, station, observed_at of the single values that were set aside.
     """
 
     observations: pd.DataFrame
     quarantined: pd.DataFrame
     records_seen: int
+    unsound: pd.DataFrame
 
 
 def normalise_weather(
@@ -106,6 +108,7 @@ def normalise_weather(
         observations=_long_rows(placed, values, usable, answer, publisher=catalogue.publisher, run_id=run_id),
         quarantined=pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=list(QUARANTINE_COLUMNS)),
         records_seen=len(records) + len(answer.broken_lines),
+        unsound=_unsound(placed, values, usable),
     )
 
 
@@ -145,6 +148,18 @@ def _settle_duplicates(placed: Placed, values: MeteoValues) -> Mask:
     collapsed[where] = dropped
     placed.problem[where[against]] = QuarantineReason.CONTRADICTING_DUPLICATE
     return collapsed
+
+
+def _unsound(placed: Placed, values: MeteoValues, usable: Mask) -> pd.DataFrame:
+    """Return the keys of the single values that were set aside."""
+    metric, record = np.nonzero((values.problem != "") & usable[None, :])
+    return pd.DataFrame(
+        {
+            "metric": [values.metrics[row] for row in metric],
+            "station": placed.station.iloc[record].to_numpy(dtype=object),
+            "observed_at": placed.observed_at.iloc[record].reset_index(drop=True),
+        }
+    )
 
 
 def _long_rows(  # noqa: PLR0913 - keyword-only stamps

@@ -53,7 +53,7 @@ class MeteoSource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: Literal["observations", "hourly", "synop"]
+    id: Literal["observations", "hourly", "climatology", "synop"]
     dataset: str = Field(pattern=r"^[a-z][a-z0-9\-]*$")
     address: str
     station_field: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
@@ -19,6 +20,7 @@ from powersense.sources.meteo_source import MeteoSource
 
 _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 8 << 20
+_HEADER_BYTES = 1 << 20
 
 
 def parse_table(  # noqa: PLR0913 - keyword-only
@@ -43,23 +45,50 @@ def parse_table(  # noqa: PLR0913 - keyword-only
     stream = gzip.GzipFile(fileobj=io.BytesIO(body)) if body.startswith(_GZIP) else io.BytesIO(body)
     broken: list[str] = []
     try:
-        header = _header(cast("BinaryIO", stream), source, name=name)
         tables = [
-            _wanted(batch, source, retrieved_at=retrieved_at, start=start, end=end)
-            for batch in _reader(cast("BinaryIO", stream), header, source, broken)
+            _wanted(block, source, retrieved_at=retrieved_at, start=start, end=end)
+            for block in read_blocks(cast("BinaryIO", stream), source, name=name, broken=broken)
         ]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TruncatedExportError(f"{name}: the gzip is cut or damaged ({error}); fetch it again") from error
-    except pa.ArrowInvalid as error:
-        raise MalformedResponseError(f"{name}: {error}") from error
-    frames = [table.to_pandas() for table in tables if table.num_rows]
-    empty = pd.DataFrame(columns=[column for column in source.known_columns if column in header], dtype="str")
     return Answer(
-        records=pd.concat(frames, ignore_index=True) if frames else empty,
+        records=_as_frame(tables, source),
         retrieved_at=retrieved_at,
         origin=name,
         broken_lines=tuple(broken),
     )
+
+
+def read_blocks(stream: BinaryIO, source: MeteoSource, *, name: str, broken: list[str]) -> Iterator[pa.Table]:
+    """Yield all records of an unpacked table, a block at a time: the source's columns that it has, as published texts.
+
+    Args:
+        stream: the table's text, read once, forwards.
+        source: its declaration.
+        name: the file's name, for messages.
+        broken: takes the lines with a wrong number of fields, as they are met.
+
+    Raises:
+        MalformedResponseError: it is no such table, or lacks a needed column; what the stream raises passes through.
+    """
+    header = _header(stream, source, name=name)
+    known = [column for column in source.known_columns if column in header]
+    is_empty = True
+    try:
+        for batch in _reader(stream, header, source, broken):
+            is_empty = False
+            yield pa.Table.from_batches([batch])
+    except pa.ArrowInvalid as error:
+        raise MalformedResponseError(f"{name}: {error}") from error
+    if is_empty:
+        yield pa.table({column: pa.array([], pa.string()) for column in known})
+
+
+def _as_frame(tables: list[pa.Table], source: MeteoSource) -> pd.DataFrame:
+    """Return tables of one header as one frame."""
+    frames = [table.to_pandas() for table in tables if table.num_rows]
+    empty = pd.DataFrame(columns=[name for name in source.known_columns if name in tables[0].column_names], dtype="str")
+    return pd.concat(frames, ignore_index=True) if frames else empty
 
 
 def _header(stream: BinaryIO, source: MeteoSource, *, name: str) -> list[str]:
@@ -68,7 +97,7 @@ def _header(stream: BinaryIO, source: MeteoSource, *, name: str) -> list[str]:
     Raises:
         MalformedResponseError: a needed column is absent; names the file and the column.
     """
-    header = stream.readline().decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n").split(";")
+    header = stream.readline(_HEADER_BYTES).decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n").split(";")
     missing = [column for column in source.needed_columns if column not in header]
     if missing:
         raise MalformedResponseError(
@@ -106,7 +135,7 @@ def _reader(
 
 
 def _wanted(
-    batch: pa.RecordBatch, source: MeteoSource, *, retrieved_at: datetime, start: datetime, end: datetime
+    block: pa.Table, source: MeteoSource, *, retrieved_at: datetime, start: datetime, end: datetime
 ) -> pa.Table:
     """Keep the rows of [start, end), those later than the answer, and those whose instant cannot be read.
 
@@ -116,8 +145,8 @@ def _wanted(
     def written(instant: datetime) -> str:
         return instant.astimezone(UTC).strftime(source.instant_format)
 
-    text = pc.utf8_trim_whitespace(pc.fill_null(batch.column(source.instant_field), ""))
+    text = pc.utf8_trim_whitespace(pc.fill_null(block.column(source.instant_field), ""))
     in_range = pc.and_(pc.greater_equal(text, written(start)), pc.less(text, written(end)))
     readable = pc.match_substring_regex(text, f"^[0-9]{{{len(written(start))}}}$")
     kept = pc.or_(pc.or_(in_range, pc.greater(text, written(retrieved_at))), pc.invert(readable))
-    return pa.Table.from_batches([batch]).filter(kept)
+    return block.filter(kept)

@@ -46,12 +46,14 @@ class Normalised:
         quarantined: columns of set_aside.QUARANTINE_COLUMNS.
         counts: the balance.
         missing_metrics: expected metrics that the answer has no column for.
+        unsound: metric, area, observed_at of the single values that were set aside.
     """
 
     measurements: pd.DataFrame
     quarantined: pd.DataFrame
     counts: Counts
     missing_metrics: tuple[str, ...]
+    unsound: pd.DataFrame
 
 
 def normalise(  # noqa: PLR0913 - keyword-only facts of one answer
@@ -96,6 +98,7 @@ def normalise(  # noqa: PLR0913 - keyword-only facts of one answer
         quarantined=_quarantined(records, keys, cells, source=source, origin=origin, run_id=run_id),
         counts=_count(keys, cells, landed=landed, absent=absent, collapsed=collapsed),
         missing_metrics=tuple(name for name in source.expected_metrics if len(records) and name not in cells.metrics),
+        unsound=_unsound(keys, cells),
     )
 
 
@@ -167,6 +170,18 @@ def _long_rows(
     for name, word in stamps.items():
         frame[name] = pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int8), categories=pd.Index([word]))
     return frame[list(LANDING_COLUMNS)]
+
+
+def _unsound(keys: Keys, cells: Cells) -> pd.DataFrame:
+    """Return the keys of the single values that were set aside."""
+    metric, record = np.nonzero(cells.problem)
+    return pd.DataFrame(
+        {
+            "metric": [cells.metrics[row] for row in metric],
+            "area": keys.area[record].astype(str),
+            "observed_at": keys.observed_at.iloc[record].reset_index(drop=True),
+        }
+    )
 
 
 def _count(keys: Keys, cells: Cells, *, landed: Mask, absent: Mask, collapsed: Mask) -> Counts:

@@ -102,9 +102,35 @@ def parse_export(answer: Answer, source: Source, *, kind: Literal["json", "csv"]
     records = _json(answer)
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise MalformedResponseError(f"{answer.url}: {answer.body[:200]!r} is no list of records")
+    return Fetched(_frame(records, source), answer.retrieved_at)
+
+
+def parse_saved(answer: Answer, source: Source) -> Fetched:
+    """Parse a JSON answer that somebody kept: an export, a page of records of API v2.1, or one of v1.
+
+    Items that are no records come back as broken lines.
+
+    Raises:
+        TruncatedExportError: it ends early, or the portal says in it that it broke off.
+        MalformedResponseError: it holds no list of records.
+    """
+    document = _json(answer)
+    items = document
+    if isinstance(document, dict):
+        items = document.get("results", document.get("records"))
+    if not isinstance(items, list):
+        raise MalformedResponseError(f"{answer.url}: {answer.body[:200]!r} holds no list of records")
+    # The first API wraps each record's fields, and leaves absent ones out.
+    items = [item.get("fields", item) if isinstance(item, dict) else item for item in items]
+    records = [item for item in items if isinstance(item, dict)]
+    broken = tuple(json.dumps(item, ensure_ascii=False) for item in items if not isinstance(item, dict))
+    return Fetched(_frame(records, source), answer.retrieved_at, broken)
+
+
+def _frame(records: list[dict[str, Any]], source: Source) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(records)
     frame.columns = pd.Index(canonical_names(frame.columns, source.column_aliases), dtype="str")
-    return Fetched(frame, answer.retrieved_at)
+    return frame
 
 
 def _json(answer: Answer) -> Any:

@@ -104,7 +104,10 @@ def parse_portal_csv(content: bytes, *, name: str, source: Source) -> WideRecord
         raise MalformedResponseError(f"{name}: {content[:80]!r} is no CSV; check the address and the portal's status")
     if body and not body.endswith(b"\n"):
         raise TruncatedExportError(f"{name}: the last line {body[-60:]!r} is cut; fetch it again")
-    labels = header.decode("utf-8").rstrip("\r\n").split(";")
+    try:
+        labels = header.decode("utf-8").rstrip("\r\n").split(";")
+    except UnicodeDecodeError as error:
+        raise MalformedResponseError(f"{name}: the header {header[:80]!r} is not UTF-8 ({error})") from error
     names = canonical_names((label.strip('"') for label in labels), source.column_aliases)
     return _parse_table(body, names=names, name=name, source=source, delimiter=";", encoding="utf8")
 

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
     from clickhouse_connect.driver.client import Client
 
-Role = Literal["writer", "reader"]
+Role = Literal["writer", "reader", "loader"]
 
 # A write counts once a majority of replicas holds it, writes come one after another, and a read sees every counted
 # write: the order of landings (ADR 0002) rests on it. A single node gives all three by itself.
 _CLUSTER_SETTINGS: dict[Role, dict[str, Any]] = {
     "writer": {"insert_quorum": "auto", "insert_quorum_parallel": 0, "select_sequential_consistency": 1},
     "reader": {"select_sequential_consistency": 1},
+    "loader": {"insert_quorum": "auto", "insert_quorum_parallel": 0, "select_sequential_consistency": 1},
 }
 # An asynchronous insert answers before its rows are stored, and would not honour a deduplication token by itself.
 _WRITER_SETTINGS: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
@@ -29,8 +30,37 @@ _AUTHENTICATION_FAILED = "AUTHENTICATION_FAILED"
 
 def session_settings_for(role: Role, settings: Settings) -> dict[str, Any]:
     """Return the ClickHouse settings that a role's session starts with."""
-    chosen = dict(_WRITER_SETTINGS) if role == "writer" else {}
+    chosen = dict(_WRITER_SETTINGS) if role != "reader" else {}
     return chosen | (_CLUSTER_SETTINGS[role] if settings.clickhouse_cluster else {})
+
+
+def connection_of(role: Role, settings: Settings) -> str:
+    """Return the id of a role's Airflow connection."""
+    return {
+        "writer": settings.writer_connection,
+        "reader": settings.reader_connection,
+        "loader": settings.loader_connection,
+    }[role]
+
+
+@contextmanager
+def connect_loader() -> Iterator[Client | None]:
+    """Open the loader's client, or give None where its connection is not defined: then nothing is read by the server.
+
+    Raises:
+        WarehouseUnavailableError: see `connect`.
+        WarehouseError: see `connect`.
+    """
+    from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        ClickHouseHook.get_connection(get_settings().loader_connection)
+    except AirflowNotFoundException:
+        yield None
+        return
+    with connect("loader") as client:
+        yield client
 
 
 @contextmanager
@@ -38,8 +68,9 @@ def connect(role: Role = "writer", *, database: str | None = None, **session_set
     """Open a ClickHouse client for a role and close it on exit; may be used by one thread at a time.
 
     Args:
-        role: `writer` for what changes tables, `reader` for everything else; each has its own Airflow connection,
-            found in Airflow's secrets backends and metadata, or in AIRFLOW_CONN_* outside Airflow.
+        role: `writer` for what changes tables, `loader` for what also lets the server read files and object stores,
+            `reader` for everything else; each has its own Airflow connection, found in Airflow's secrets backends and
+            metadata, or in AIRFLOW_CONN_* outside Airflow.
         database: session database; the connection's schema by default.
         **session_settings: ClickHouse settings on top of the role's.
 
@@ -54,7 +85,7 @@ def connect(role: Role = "writer", *, database: str | None = None, **session_set
     from urllib3.exceptions import HTTPError
 
     settings = get_settings()
-    connection_id = settings.writer_connection if role == "writer" else settings.reader_connection
+    connection_id = connection_of(role, settings)
     hook = ClickHouseHook(
         clickhouse_conn_id=connection_id,
         database=database,

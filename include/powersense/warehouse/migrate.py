@@ -66,7 +66,8 @@ def render(text: str, settings: Settings) -> list[str]:
     """Fill a template for the configured server and split it into statements.
 
     Placeholders: `${database}`, `${marts_database}`, `${files_database}`, `${on_cluster}` (empty on one node) and
-    `${replicated}` (the prefix of an engine's name on a cluster). Settings admit only plain names, so the result needs no quoting.
+    `${replicated}` (the prefix of an engine's name on a cluster). Settings admit only plain names, so the result needs
+    no quoting.
 
     >>> one_node = Settings(clickhouse_database="grid", clickhouse_cluster="")
     >>> render("CREATE TABLE ${database}.t${on_cluster} (a UInt8) ENGINE = ${replicated}MergeTree;", one_node)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from powersense.quality.rules import (
     failed_dbt_tests,
+    file_overdue,
+    file_quarantined,
+    file_run_failed,
+    file_schema_changed,
     forecast_drift,
     forecast_error,
     forecast_fallback,
@@ -53,6 +57,10 @@ CHECKED_RULES: dict[str, Evaluate] = {
         stream_dead_letters,
         stream_stalled,
         stream_model_stale,
+        file_overdue,
+        file_quarantined,
+        file_schema_changed,
+        file_run_failed,
     )
 }
 ALL_RULES = (*CHECKED_RULES, LATE_RUN, FAILED_TASK)

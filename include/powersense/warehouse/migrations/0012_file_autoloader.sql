@@ -1,4 +1,4 @@
--- Declared ingestions of files, from YAML and from the API. `declaration` is autoloader.declaration.Ingestion as JSON.
+-- Declared ingestions of files, from YAML and from the API. `declaration` is files.declaration.Ingestion as JSON.
 -- A deleted one stays as is_deleted, so that its runs keep their name. Read with FINAL.
 CREATE TABLE IF NOT EXISTS ${database}.file_ingestions ${on_cluster}
 (
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS ${database}.file_runs ${on_cluster}
     is_dry_run Bool,
     is_full_listing Bool,
     scheduled_for Nullable(DateTime('UTC')),
+    comparison_id String,
     started_at DateTime64(6, 'UTC'),
     finished_at Nullable(DateTime64(6, 'UTC')),
     seconds Nullable(Float64),
@@ -50,6 +51,7 @@ CREATE TABLE IF NOT EXISTS ${database}.file_runs ${on_cluster}
     files_quarantined UInt64,
     files_skipped UInt64,
     rows_loaded UInt64,
+    rows_changed UInt64,
     rows_quarantined UInt64,
     bytes_read UInt64,
     error String,
@@ -58,25 +60,51 @@ CREATE TABLE IF NOT EXISTS ${database}.file_runs ${on_cluster}
 ENGINE = ${replicated}ReplacingMergeTree(updated_at)
 ORDER BY (ingestion, run_id);
 
--- What a run's listing found; compared with file_states inside the server. Sorted for that join.
+-- What a listing found; compared with file_states inside the server. Sorted for that join. A listing tried again has
+-- another id.
 CREATE TABLE IF NOT EXISTS ${database}.file_listings ${on_cluster}
 (
     ingestion LowCardinality(String),
-    run_id LowCardinality(String),
+    listing_id LowCardinality(String),
     path String,
     size UInt64,
     modified_at DateTime64(6, 'UTC'),
     etag String,
-    version String,
+    -- As StoredFile.version.
+    version String
+        DEFAULT if(etag != '', etag, concat(toString(size), '-', toString(toUnixTimestamp64Micro(modified_at)))),
     listed_at DateTime('UTC') DEFAULT now('UTC')
 )
 ENGINE = ${replicated}MergeTree
 PARTITION BY toDate(listed_at)
-ORDER BY (ingestion, run_id, path)
+ORDER BY (ingestion, listing_id, path)
 TTL listed_at + INTERVAL 2 DAY
 SETTINGS ttl_only_drop_parts = 1;
 
--- One row per file, its latest state. `load_id` names the load whose rows count, 0 before the first. Read with FINAL.
+-- What a comparison found to be done, one row per file; `batch` 0 waits for the next run. A dry run writes these too.
+-- file_runs.comparison_id names a run's newest comparison.
+CREATE TABLE IF NOT EXISTS ${database}.file_candidates ${on_cluster}
+(
+    ingestion LowCardinality(String),
+    run_id LowCardinality(String),
+    comparison_id LowCardinality(String),
+    batch UInt32,
+    path String,
+    reason Enum8('new' = 1, 'changed' = 2, 'retried' = 3, 'waiting' = 4),
+    size UInt64,
+    modified_at DateTime64(6, 'UTC'),
+    etag String,
+    version String,
+    compared_at DateTime64(6, 'UTC')
+)
+ENGINE = ${replicated}MergeTree
+PARTITION BY toDate(compared_at)
+ORDER BY (ingestion, comparison_id, batch, path)
+TTL toDateTime(compared_at) + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
+-- One row per file, its latest state. `load_id` names the load whose rows count, 0 before the first; `attempts` counts
+-- those at the present version, `claims` is the number of the newest claim ever taken on the file. Read with FINAL.
 CREATE TABLE IF NOT EXISTS ${database}.file_states ${on_cluster}
 (
     ingestion LowCardinality(String),
@@ -90,6 +118,7 @@ CREATE TABLE IF NOT EXISTS ${database}.file_states ${on_cluster}
     modified_at DateTime64(6, 'UTC'),
     etag String,
     attempts UInt16,
+    claims UInt32,
     rows UInt64,
     run_id String,
     claimed_until Nullable(DateTime64(6, 'UTC')),
@@ -101,19 +130,20 @@ CREATE TABLE IF NOT EXISTS ${database}.file_states ${on_cluster}
 ENGINE = ${replicated}ReplacingMergeTree(updated_at)
 ORDER BY (ingestion, path);
 
--- Who may read a file. A claim is an insert with a deduplication token of (ingestion, path, version, attempt): of two
--- runs that claim at once, the engine keeps the first row and drops the other.
+-- Who may load a file, until when. A claim is an insert whose deduplication token is (ingestion, path, number): of two
+-- runs that try for the same number, the engine keeps the first row and drops the other.
 CREATE TABLE IF NOT EXISTS ${database}.file_claims ${on_cluster}
 (
     ingestion LowCardinality(String),
     path String,
+    number UInt32,
     version String,
-    attempt UInt16,
     claimant String,
+    claimed_until DateTime64(6, 'UTC'),
     claimed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 )
 ENGINE = ${replicated}MergeTree
-ORDER BY (ingestion, path, version, attempt)
+ORDER BY (ingestion, path, number)
 TTL toDateTime(claimed_at) + INTERVAL 7 DAY
 SETTINGS
     non_replicated_deduplication_window = 100000,
@@ -132,6 +162,7 @@ CREATE TABLE IF NOT EXISTS ${database}.file_loads ${on_cluster}
     outcome Enum8('loaded' = 3, 'failed' = 4, 'quarantined' = 5, 'skipped' = 6),
     reader LowCardinality(String),
     rows UInt64,
+    rows_changed UInt64,
     rows_quarantined UInt64,
     bytes UInt64,
     seconds Float64,

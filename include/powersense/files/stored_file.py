@@ -71,6 +71,8 @@ class Loaded:
         reader: `engine` or `worker`.
         first_bad_line: the first record that was set aside, and why; empty where none was.
         schema_changes: one sentence for each column added, rescued or missing.
+        load_id: under which its rows stand, where that is another than the one given; 0: the one given.
+        rows_changed: of these, new or revised in a ledger; None: all of them.
     """
 
     rows: int
@@ -79,3 +81,5 @@ class Loaded:
     reader: str = "worker"
     first_bad_line: str = ""
     schema_changes: tuple[str, ...] = ()
+    load_id: int = 0
+    rows_changed: int | None = None

@@ -1,0 +1,74 @@
+"""The page's files as they are served: under a strict policy, whole, and with a text in each language for each key."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+from starlette.testclient import TestClient
+
+from powersense.page.app import create_page
+
+STATIC = files("powersense.page").joinpath("static")
+SCRIPTS = {
+    path.name: path.read_text(encoding="utf-8")
+    for folder in (STATIC, STATIC.joinpath("views"))
+    for path in folder.iterdir()
+    if path.name.endswith(".js")
+}
+
+
+@pytest.fixture(scope="module")
+def page():
+    with TestClient(create_page("key")) as client:
+        yield client
+
+
+def test_nothing_from_elsewhere_may_run_and_only_airflow_may_frame_it(page):
+    answer = page.get("/")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'self'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'data-sign="key"' in answer.text
+
+
+def test_the_document_holds_no_script_style_or_address_of_another_site(page):
+    document = page.get("/").text
+    assert re.findall(r"<script(?![^>]*\ssrc=)|\son\w+=|\sstyle=|<style", document) == []
+    linked = re.findall(r'(?:src|href)="([^"#]+)"', document)
+    assert {page.get(f"/{address}").status_code for address in linked} == {200}
+    scripts = {address.rpartition("/")[2] for address in linked if address.endswith(".js")}
+    assert scripts == set(SCRIPTS)
+
+
+def test_scripts_make_no_markup_of_texts():
+    for name, script in SCRIPTS.items():
+        found = re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?://", script
+        )
+        assert found == [], name
+
+
+def test_a_file_that_is_unchanged_is_not_sent_again_and_others_are_not_served(page):
+    first = page.get("/style.css")
+    again = page.get("/style.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    for path in ("../app.py", "%2e%2e/app.py", "..%2fapp.py", "views", "nothing.js"):
+        assert page.get(f"/{path}").status_code == 404
+
+
+def test_every_text_stands_in_both_languages_with_the_same_values_and_is_used():
+    texts = re.findall(r'^  "([^"]+)": \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],$', SCRIPTS["texts.js"], re.M)
+    assert len(texts) == SCRIPTS["texts.js"].count('": [') > 100
+    for key, english, french in texts:
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", french)), key
+    others = "".join(script for name, script in SCRIPTS.items() if name != "texts.js")
+    known = {key for key, _, _ in texts}
+    asked = set(re.findall(r'\bt\((?:[^()"]*\? )?"([^"]+)"', others))
+    assert asked <= known
+    # These keys are put together of a state or a kind.
+    made = {"n loaded", "n skipped", "n waiting", "reader engine", "reader worker", "changed", "retried", "waiting"}
+    assert {key for key in known - made if f'"{key}"' not in others} == set()
