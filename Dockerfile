@@ -8,4 +8,6 @@ ENV PYTHONPATH=/usr/local/airflow/include \
     DO_NOT_TRACK=1
 
 # Cosmos reads the manifest, so that parsing the DAGs needs neither dbt nor ClickHouse; the docs page comes with it.
-RUN python -m powersense.transform_artifacts
+# A new volume takes its owner from the folder that it covers: tasks, API and the stream's worker share the models.
+RUN python -m powersense.transform_artifacts && \
+    mkdir -p .powersense/models

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from powersense.quality.check import check
+from powersense.settings import get_settings
+from powersense.streaming import batches
 from powersense.streaming.landing_records import read_dead_letter, read_result
+from powersense.streaming.presence import MICRO_BATCHES, live_workers
 from powersense.warehouse import stream
 from powersense.warehouse.client import connect
 from tests.services.stream_data import dead_letter, result
@@ -71,6 +74,15 @@ def beats(
             lag=lag + grow.get("lag_grows", 0) * passed,
             messages=grow.get("scores", 0) * passed,
         )
+        stream.beat(client, beat)
+
+
+def runs(
+    client: Client, *, minutes: range, lag: int, state: str = "running", scores: int = 0, now: datetime = NOW
+) -> None:
+    """Store the heartbeat of a run of the DAG a minute, so many minutes before `now`; each has that run's counts."""
+    for age in minutes:
+        beat = stream.Beat(MICRO_BATCHES, now - age * MINUTE, stream.WorkerState(state), lag=lag, messages=scores)
         stream.beat(client, beat)
 
 
@@ -158,6 +170,86 @@ def test_workers_without_a_model_and_workers_that_fall_behind_are_told(client):
     (lag, _, state, message), (model, _, before, _) = alerts(client, "stream_stalled")
     assert (lag, state, model, before) == ("stream_stalled||lag", "open", "stream_stalled||model", "closed")
     assert message == "637 messages wait, 527 did 10 min before, and 11 were scored meanwhile."
+
+
+def test_the_dag_alone_does_well_whatever_it_had_to_do(client):
+    runs(client, minutes=range(20), lag=0)
+    assert found() == {}
+    client.command("TRUNCATE TABLE stream_workers")
+    # What comes while it leaves waits for its next run.
+    runs(client, minutes=range(20), lag=6, scores=6)
+    assert found() == {}
+
+
+def test_the_dag_that_gets_nowhere_or_has_no_model_is_told(client):
+    runs(client, minutes=range(13), lag=6)
+    assert found() == {"stream_stalled": 1}
+    [(fingerprint, severity, _, message)] = alerts(client, "stream_stalled")
+    assert (fingerprint, severity) == ("stream_stalled||lag", "critical")
+    assert message == "6 messages wait, 6 did 10 min before, and 0 were scored meanwhile."
+    # A run that scores counts; the next one has what it left, and its own counts.
+    runs(client, minutes=range(0, 1), lag=0, scores=9, now=NOW + MINUTE)
+    assert found(NOW + MINUTE) == {}
+    client.command("TRUNCATE TABLE stream_workers")
+    runs(client, minutes=range(13), lag=6, state="waiting_for_model")
+    assert found() == {"stream_stalled": 1}
+    assert {row[0] for row in alerts(client, "stream_stalled") if row[2] == "open"} == {"stream_stalled||model"}
+
+
+def test_the_dag_is_missed_for_a_day_and_while_messages_wait(client):
+    runs(client, minutes=range(11, 14), lag=0, scores=5)
+    assert found() == {"stream_stalled": 1}
+    [(fingerprint, _, _, message)] = alerts(client, "stream_stalled")
+    assert fingerprint == "stream_stalled||worker"
+    assert message.startswith("The last heartbeat, of score_features (running), is of 2018-03-20 12:49 UTC, 11 min ago")
+    # A worker that takes over ends it; stopped in order, it is missed again, since the DAG does not go on.
+    beats(client, "one", minutes=range(3), lag=0)
+    assert found() == {}
+    stream.beat(client, stream.Beat("one", NOW + MINUTE, stream.WorkerState("stopped")))
+    assert found(NOW + 12 * MINUTE) == {"stream_stalled": 1}
+    assert found(NOW + timedelta(days=1)) == {}
+
+
+def test_a_worker_that_was_stopped_before_messages_is_missed_until_the_dag_takes_over(client):
+    beats(client, "one", minutes=range(60, 61), lag=4, state="stopped")
+    assert found() == {"stream_stalled": 1}
+    runs(client, minutes=range(1), lag=4)
+    assert found() == {}
+
+
+def test_the_results_of_the_dag_that_do_not_land_are_told(client):
+    now = datetime.now(UTC).replace(microsecond=0)
+    runs(client, minutes=range(13), lag=0, now=now)
+    client.insert("stream_results", [["in", 1, now - 13 * MINUTE]], column_names=["topic", "offset", "inserted_at"])
+    # It had nothing to score, so nothing is missing.
+    assert found(now) == {}
+    runs(client, minutes=range(5, 6), lag=0, scores=5, now=now)
+    assert found(now) == {"stream_stalled": 1}
+    assert [row[0] for row in alerts(client, "stream_stalled")] == ["stream_stalled||landing"]
+
+
+def test_a_run_of_the_dag_is_no_worker_that_lives(client, monkeypatch):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    get_settings.cache_clear()
+    now = datetime.now(UTC)
+    trained(client, "pooled-1", days=0)
+    runs(client, minutes=range(1), lag=3, now=now)
+    assert live_workers(client, now=now) == []
+    assert batches.why_not_now() == ""
+    stream.beat(client, stream.Beat("one", now, stream.WorkerState("running")))
+    assert [beat.worker_id for beat in live_workers(client, now=now)] == ["one"]
+    assert batches.why_not_now().startswith("one scores the stream")
+
+
+def test_a_run_that_is_skipped_without_knowing_what_waits_leaves_no_heartbeat(client, monkeypatch):
+    monkeypatch.setattr(batches, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    get_settings.cache_clear()
+    assert batches.why_not_now().startswith("no ensemble is trained")
+    monkeypatch.setenv("STREAM_MICRO_BATCHES", "off")
+    get_settings.cache_clear()
+    assert "is off" in batches.why_not_now()
+    assert client.query("SELECT count() FROM stream_workers").first_row == (0,)
 
 
 def test_results_that_no_longer_land_are_told_where_some_did(client):

@@ -71,6 +71,7 @@ def worker(*, beat: float = 0, state: str = "running", watched: float = 11, **ch
     """Return the facts of a worker; ages in minutes."""
     return {
         "worker_id": "one",
+        "is_micro_batches": False,
         "beat_at": NOON - timedelta(minutes=beat),
         "state": state,
         "watched_since": NOON - timedelta(minutes=watched),
@@ -82,6 +83,14 @@ def worker(*, beat: float = 0, state: str = "running", watched: float = 11, **ch
         "landed": 1,
         "landed_in_week": 100,
     } | changed
+
+
+def batches(**changed: Any) -> dict[str, Any]:
+    """Return the facts of the DAG, which beats once a minute."""
+    return worker(worker_id="score_features", is_micro_batches=True, **changed)
+
+
+DAY = 24 * 60
 
 
 @pytest.mark.parametrize(
@@ -113,6 +122,14 @@ def worker(*, beat: float = 0, state: str = "running", watched: float = 11, **ch
         ([worker(landed=0, lag=100, lag_before=100)], ["lag", "landing"]),
         # What one worker gave back, another holds now.
         ([worker(lag=0, lag_before=500), worker(lag=400, lag_before=0)], []),
+        # One after another, each for less than the minutes: one stream that gets nowhere, or gets on.
+        ([worker(beat=6, lag=500, lag_before=500), worker(watched=5, lag=500)], ["lag"]),
+        ([worker(beat=6, lag=500, lag_before=500), worker(watched=5, lag=400)], []),
+        ([worker(beat=6, state="stopped", lag=400, lag_before=500), worker(watched=5, lag=500)], ["lag"]),
+        ([worker(beat=6, state="stopped", lag=0, lag_before=500, scored=500), worker(watched=5, lag=500)], []),
+        # Stopped at the same time, each leaves its own; one that was relieved left nothing.
+        ([worker(beat=60, state="stopped"), worker(beat=60.1, state="stopped", lag=5)], ["worker"]),
+        ([worker(beat=60, state="stopped"), worker(beat=62, state="stopped", lag=5)], []),
     ],
 )
 def test_a_stream_is_stalled_when_messages_wait_and_nobody_gets_through(
@@ -121,6 +138,52 @@ def test_a_stream_is_stalled_when_messages_wait_and_nobody_gets_through(
     found = find("stream_stalled", *workers)
     assert [finding.key for finding in found] == keys
     assert [finding.severity for finding in found] == ["warning" if key == "landing" else "critical" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("workers", "keys"),
+    [
+        ([batches()], []),
+        ([batches(beat=9.9)], []),
+        ([batches(beat=10)], ["worker"]),
+        ([batches(beat=DAY - 1)], ["worker"]),
+        ([batches(beat=DAY)], []),
+        ([batches(beat=DAY, lag=1)], ["worker"]),
+        ([batches(lag=3, lag_before=3)], ["lag"]),
+        ([batches(lag=3, lag_before=3, scored=3)], []),
+        ([batches(lag=3, lag_before=3, watched=9)], []),
+        ([batches(state="waiting_for_model")], []),
+        ([batches(state="waiting_for_model", lag=5)], ["model"]),
+        ([batches(landed=0)], ["landing"]),
+        # Beside workers the DAG tells of the same messages, and helps.
+        ([worker(lag=60, lag_before=50), batches(lag=60, lag_before=50, scored=60)], []),
+        ([worker(lag=60, lag_before=50, scored=58), batches(lag=60, lag_before=50, scored=1)], ["lag"]),
+        # A worker took over, or was stopped in order and the DAG takes over.
+        ([batches(beat=DAY / 2), worker()], []),
+        ([batches(beat=8, lag=50, lag_before=50), worker(watched=7, lag=40)], []),
+        ([worker(beat=8, state="stopped"), batches(watched=7)], []),
+        ([worker(beat=60, state="stopped", lag=5), batches(watched=59)], []),
+        # A worker was stopped in order, but the DAG, which would take over, does not.
+        ([batches(beat=90), worker(beat=60, state="stopped")], ["worker"]),
+        ([batches(beat=2 * DAY), worker(beat=60, state="stopped")], []),
+        ([batches(beat=2 * DAY), worker(beat=60, state="stopped", lag=1)], ["worker"]),
+    ],
+)
+def test_a_stream_that_the_dag_scores_is_stalled_in_the_same_way(
+    workers: list[dict[str, Any]], keys: list[str]
+) -> None:
+    assert [finding.key for finding in find("stream_stalled", *workers)] == keys
+
+
+def test_who_did_not_take_over_is_named() -> None:
+    [found] = find("stream_stalled", batches(beat=90), worker(beat=60, state="stopped"))
+    assert found.subject == "Nobody scores the stream"
+    assert found.message == (
+        "The last heartbeat, of one (stopped), is of 2018-03-20 11:00 UTC, 60 min ago; 0 messages waited then. "
+        "score_features, which scored until 2018-03-20 10:30 UTC, has not taken over."
+    )
+    [waiting] = find("stream_stalled", batches(state="waiting_for_model", lag=5))
+    assert "by score_features, since" in waiting.message
 
 
 @pytest.mark.parametrize(("days", "count"), [(30, 0), (30.01, 1)])

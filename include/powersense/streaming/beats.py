@@ -39,12 +39,13 @@ def beat_until(stop: threading.Event, metrics: Metrics, *, worker_id: str) -> No
     was_stored = True
     while True:
         is_last = stop.wait(BEAT_SECONDS)
-        was_stored = _store(heartbeat(metrics, worker_id=worker_id, now=datetime.now(UTC)), was_stored)
+        was_stored = store(heartbeat(metrics, worker_id=worker_id, now=datetime.now(UTC)), was_stored)
         if is_last:
             return
 
 
-def _store(one: Beat, was_stored: bool) -> bool:
+def store(one: Beat, was_stored: bool = True) -> bool:
+    """Store a heartbeat; return whether that went. It is said where the one before was stored and this one is not."""
     from powersense.warehouse.client import connect
 
     try:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from powersense.warehouse.stream import Beat
 
+# The worker_id of the DAG that scores in micro-batches: it leaves the group with its heartbeat, so it is no worker.
+MICRO_BATCHES = "score_features"
 NOT_SET_UP = "streaming is not set up: KAFKA_BOOTSTRAP_SERVERS is empty, name the broker there"
 # Workers beat every few seconds; one that was killed is taken for gone after this long.
 _GONE_AFTER = timedelta(seconds=60)
@@ -24,8 +26,11 @@ def is_set_up() -> bool:
 
 
 def is_alive(beat: Beat, *, now: datetime) -> bool:
-    """Tell whether a worker still runs, by its newest heartbeat; `now` is the wall clock, UTC."""
-    return beat.state != _STOPPED and now - beat.beat_at <= _GONE_AFTER
+    """Tell whether a worker still runs, by its newest heartbeat; `now` is the wall clock, UTC.
+
+    A run of `score_features` has ended when it beats, and its next one must not take it for a worker.
+    """
+    return beat.worker_id != MICRO_BATCHES and beat.state != _STOPPED and now - beat.beat_at <= _GONE_AFTER
 
 
 def live_workers(client: Client, *, now: datetime) -> list[Beat]:
