@@ -121,6 +121,12 @@ class Settings(BaseSettings):
 
     powersense_api_keys: str = ""
     powersense_api_port: int = Field(8090, ge=1, le=65_535)
+    api_requests_per_minute: int = Field(1_200, ge=0)
+    api_concurrent_queries: int = Field(8, ge=1, le=256)
+    api_concurrent_streams: int = Field(4, ge=1, le=256)
+    api_query_seconds: int = Field(10, ge=1, le=600)
+    api_stream_seconds: int = Field(900, ge=1, le=86_400)
+    api_stalled_seconds: float = Field(30.0, gt=0, le=3_600)
 
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"

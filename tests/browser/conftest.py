@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from starlette.requests import Request as ServedRequest
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -27,6 +27,8 @@ from powersense.local.ports import free_port
 KEYS = {"read": "ps_browser_read", "write": "ps_browser_write"}
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
+# Time is measured in benchmarks/, never in a test: a busy machine may be slow.
+expect.set_options(timeout=30_000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--no-sandbox",
@@ -127,7 +129,7 @@ def visitor(browser: Browser, service: str) -> Iterator[Callable[..., Visit]]:
             locale=locale,
             timezone_id="Europe/Paris",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         one = Visit(context.new_page(), service)
         one.page.on("request", one.note_request)

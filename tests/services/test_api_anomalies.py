@@ -55,6 +55,19 @@ ROUTES = {
     f"{INGESTION}/files/release",
     f"{INGESTION}/loads",
     "/metrics",
+    "/areas",
+    "/series",
+    "/measurements",
+    "/curve",
+    "/coverage",
+    "/weather",
+    "/scores",
+    "/episodes",
+    "/forecasts",
+    "/forecasts/scorecard",
+    "/models",
+    "/alerts",
+    "/runs",
 }
 FEATURES = ["flow", "pressure", "vibration"]
 

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from powersense import __version__
 from powersense.api.auth import Access
+from powersense.api.data import data_routes
 from powersense.api.documentation import documentation_routes
 from powersense.api.files import file_routes
+from powersense.api.limits import rate_limit
 from powersense.api.metrics import metrics_routes
 from powersense.api.problems import ProblemError, answers, describe_problems
 from powersense.api.streaming import streaming_routes
@@ -28,11 +30,17 @@ def create_app(access: Access) -> FastAPI:
     describe_problems(app)
     app.include_router(_open_routes())
     protected = APIRouter(
-        dependencies=[Depends(access.read)],
-        responses=answers(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
+        dependencies=[Depends(access.read), Depends(rate_limit(access))],
+        responses=answers(
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
     )
     protected.include_router(streaming_routes(access))
     protected.include_router(file_routes(access))
+    protected.include_router(data_routes())
     protected.include_router(metrics_routes())
     protected.include_router(documentation_routes(app))
     app.include_router(protected)

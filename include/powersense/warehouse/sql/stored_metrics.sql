@@ -1,0 +1,1 @@
+SELECT DISTINCT metric FROM measurements ORDER BY metric
