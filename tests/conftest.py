@@ -34,7 +34,7 @@ os.environ.update(
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": f"{_AIRFLOW_HOME}/cosmos",
         "DO_NOT_TRACK": "1",
-        # Three test processes share two cores; OpenBLAS's waiting threads would take half of them.
+        # Two test processes share two cores; OpenBLAS's waiting threads would take half of them.
         "OPENBLAS_NUM_THREADS": "1",
         "POWERSENSE_PROJECT_ROOT": str(ROOT),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "include"), os.environ.get("PYTHONPATH", "")])),
