@@ -69,7 +69,8 @@ class Visit:
             self.strangers.append(request.url)
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in its thread while it lives, so it ends before other files' tests begin.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, installed where it may be."""
     with sync_playwright() as playwright:
@@ -93,7 +94,7 @@ def _chromium() -> str:
     pytest.skip(missing)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The API and its page alone, on a free port, beside a page that frames it as Airflow does; its address."""
     entries = ",".join(f"{scope}:{scope}:{hashlib.sha256(key.encode()).hexdigest()}" for scope, key in KEYS.items())
