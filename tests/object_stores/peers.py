@@ -71,8 +71,23 @@ class FolderPeer:
         return ""
 
 
+class _ObstorePeer:
+    """A bucket that obstore, too, may write to."""
+
+    _store: S3Store | AzureStore
+
+    def path(self, name: str) -> str:
+        return name
+
+    def put(self, name: str, content: bytes) -> None:
+        obstore.put(self._store, name, content)
+
+    def delete(self, name: str) -> None:
+        obstore.delete(self._store, name)
+
+
 @dataclass
-class S3Peer:
+class S3Peer(_ObstorePeer):
     """A bucket of moto's."""
 
     server: Moto
@@ -94,22 +109,13 @@ class S3Peer:
     def uri(self, pattern: str) -> str:
         return f"s3://{self.bucket}/{pattern}"
 
-    def path(self, name: str) -> str:
-        return name
-
-    def put(self, name: str, content: bytes) -> None:
-        obstore.put(self._store, name, content)
-
-    def delete(self, name: str) -> None:
-        obstore.delete(self._store, name)
-
     def connection_json(self) -> str:
         extra = {"endpoint_url": self.server.url, "region_name": "us-east-1"}
         return json.dumps({"conn_type": "aws", "login": S3_KEY, "password": S3_SECRET, "extra": extra})
 
 
 @dataclass
-class AzurePeer:
+class AzurePeer(_ObstorePeer):
     """A container of Azurite's."""
 
     server: Azurite
@@ -129,15 +135,6 @@ class AzurePeer:
 
     def uri(self, pattern: str) -> str:
         return f"abfs://{self.bucket}@{AZURITE_ACCOUNT}/{pattern}"
-
-    def path(self, name: str) -> str:
-        return name
-
-    def put(self, name: str, content: bytes) -> None:
-        obstore.put(self._store, name, content)
-
-    def delete(self, name: str) -> None:
-        obstore.delete(self._store, name)
 
     def connection_json(self) -> str:
         fields = {"conn_type": "wasb", "host": self.server.account_url, "login": AZURITE_ACCOUNT}

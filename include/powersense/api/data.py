@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, get_args
@@ -184,7 +185,4 @@ def bucket_seconds(asked: Range, *, points: int) -> int:
     fitting = [width for width in _WIDTHS if seconds / width + 1 <= points]
     if fitting:
         return fitting[0]
-    days = 1
-    while seconds / (days * _DAY) + 1 > points:
-        days += 1
-    return days * _DAY
+    return math.ceil(seconds / (_DAY * (points - 1))) * _DAY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, get_args
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powersense.api.data_answers import DataAnswers, data_answers
 from powersense.api.data_parameters import (
+    ALL_TIME,
     After,
     Areas,
     End,
@@ -42,7 +43,6 @@ from powersense.settings import get_settings
 from powersense.warehouse.data_reads import Question
 
 DAY = timedelta(days=1)
-_EVER = Range(datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 OnlyAnomalies = Annotated[bool, Query(description="leave out what is no anomaly")]
 EpisodeStates = Annotated[list[EpisodeState] | None, Query(max_length=3, description="default: open and closed")]
@@ -109,10 +109,8 @@ def _add_forecasts(routes: APIRouter, shared: DataAnswers) -> None:
     ) -> Response:
         """Return each area's newest forecast, the newest known at an instant, or the one issued at an instant."""
         issue = instant("issued_at", issued_at) if issued_at else None
-        issues = {
-            "newest_issue": (Range(issue, issue) if issue else _EVER).bounds()["end"],
-            "oldest_issue": (Range(issue, issue) if issue else _EVER).bounds()["start"],
-        }
+        issued = (Range(issue, issue) if issue else ALL_TIME).bounds()
+        issues = {"newest_issue": issued["end"], "oldest_issue": issued["start"]}
         question = Question(
             "api_forecasts", ("area", "target_at"), issues | known_at(known) | {"areas": areas_of(areas)}
         )
@@ -169,4 +167,4 @@ def _add_operations(routes: APIRouter, shared: DataAnswers) -> None:
 
 def _half_open(start: str, end: str) -> Range:
     """Return a range of which either end may be left out."""
-    return range_of(start or _EVER.start.isoformat(), end or _EVER.end.isoformat(), default=DAY)
+    return range_of(start or ALL_TIME.start.isoformat(), end or ALL_TIME.end.isoformat(), default=DAY)

@@ -19,8 +19,6 @@ VintageName = Literal["realtime", "consolidated", "definitive"]
 
 # Series times days of one answer; a series of quarter-hours has 96 values a day.
 MAX_SERIES_DAYS = 1_000_000
-# No metered load is older; the column's type ends soon after.
-_FIRST, _LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _SHOWN = 200
 # In an address an unescaped plus is a blank.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
@@ -59,6 +57,10 @@ class Range:
         return {"start": _bound(_whole_second(self.start)), "end": _bound(_whole_second(self.end))}
 
 
+# No metered load is older; the column's type ends soon after.
+ALL_TIME = Range(datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
 def instant(field: str, text: str) -> datetime:
     """Return an instant in UTC.
 
@@ -77,7 +79,7 @@ def instant(field: str, text: str) -> datetime:
         found = found.astimezone(UTC)
     except OverflowError:
         found = datetime.min.replace(tzinfo=UTC)
-    if not _FIRST <= found <= _LAST:
+    if not ALL_TIME.start <= found <= ALL_TIME.end:
         raise refused(field, text, "give an instant between 1990 and 2100")
     return found
 
