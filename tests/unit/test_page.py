@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 from powersense.page.app import create_page
 
 STATIC = files("powersense.page").joinpath("static")
+FOLDERS = {"": STATIC} | {f"{name}/": STATIC.joinpath(name) for name in ("views", "texts")}
 SCRIPTS = {
-    path.name: path.read_text(encoding="utf-8")
-    for folder in (STATIC, STATIC.joinpath("views"))
+    prefix + path.name: path.read_text(encoding="utf-8")
+    for prefix, folder in FOLDERS.items()
     for path in folder.iterdir()
     if path.name.endswith(".js")
 }
@@ -40,7 +41,7 @@ def test_the_document_holds_no_script_style_or_address_of_another_site(page):
     assert re.findall(r"<script(?![^>]*\ssrc=)|\son\w+=|\sstyle=|<style", document) == []
     linked = re.findall(r'(?:src|href)="([^"#]+)"', document)
     assert {page.get(f"/{address}").status_code for address in linked} == {200}
-    scripts = {address.rpartition("/")[2] for address in linked if address.endswith(".js")}
+    scripts = {address for address in linked if address.endswith(".js")}
     assert scripts == set(SCRIPTS)
 
 
@@ -60,13 +61,15 @@ def test_a_file_that_is_unchanged_is_not_sent_again_and_others_are_not_served(pa
         assert page.get(f"/{path}").status_code == 404
 
 
-def test_every_text_stands_in_both_languages_with_the_same_values_and_is_used():
-    texts = re.findall(r'^  "([^"]+)": \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],$', SCRIPTS["texts.js"], re.M)
-    assert len(texts) == SCRIPTS["texts.js"].count('": [') > 100
+def test_every_text_stands_once_in_both_languages_with_the_same_values_and_is_used():
+    spoken = "".join(script for name, script in SCRIPTS.items() if name.startswith("texts/"))
+    texts = re.findall(r'^  "([^"]+)": \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],$', spoken, re.M)
+    assert len(texts) == spoken.count('": [') > 100
     for key, english, french in texts:
         assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", french)), key
-    others = "".join(script for name, script in SCRIPTS.items() if name != "texts.js")
+    others = "".join(script for name, script in SCRIPTS.items() if not name.startswith("texts/"))
     known = {key for key, _, _ in texts}
+    assert len(known) == len(texts)
     asked = set(re.findall(r'\bt\((?:[^()"]*\? )?"([^"]+)"', others))
     assert asked <= known
     # These keys are put together of a state or a kind.

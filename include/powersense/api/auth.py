@@ -27,6 +27,8 @@ _HASH = re.compile(r"^[0-9a-f]{64}$")
 # Airflow's right to start a DAG is the right to have its work done through the API.
 _TRAINING_DAG = "train_models"
 _LOADING_DAG = "load_files"
+_OPERATING_DAG = "check_data_quality"
+_PUSHING_DAG = "ingest_load"
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class Access:
         write: beside it, of routes that change something.
         load: beside it, of routes that have files loaded.
         declare: beside it, of routes that change where files are loaded from, and with which connection.
+        operate: beside it, of routes that acknowledge and silence alerts and label episodes.
+        push: beside it, of routes that take measurements.
     """
 
     read: Callable[..., Any]
     write: Callable[..., Any]
     load: Callable[..., Any]
     declare: Callable[..., Any]
+    operate: Callable[..., Any]
+    push: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -66,30 +72,40 @@ def airflow_access() -> Access:
     """Return the access of an app that Airflow's API server carries: its session or token.
 
     Reading wants a user; writing one who may trigger `train_models`, and loading files one who may trigger
-    `load_files`: a viewer may not. Declaring an ingestion wants one who may change connections, since it sends the
-    worker to an address with one of them.
+    `load_files`: a viewer may not. Acknowledging, silencing and labelling want the right to trigger
+    `check_data_quality`, pushing measurements that of `ingest_load`. Declaring an ingestion wants one who may change
+    connections, since it sends the worker to an address with one of them.
     """
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import get_user, requires_access_connection, requires_access_dag
 
-    may_train = requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=_TRAINING_DAG)
-    may_load = requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=_LOADING_DAG)
+    def may_trigger(dag_id: str) -> Callable[..., Any]:
+        allowed: Callable[..., Any] = requires_access_dag(
+            method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=dag_id
+        )
+
+        async def trigger(caller: Any = Depends(read), _: Any = Depends(allowed)) -> Any:
+            return caller
+
+        return trigger
+
     # Of the methods that change connections the only one for which Airflow does not read the body.
     may_connect = requires_access_connection(method="DELETE")
 
     async def read(user: Any = Depends(get_user)) -> Caller:
         return Caller(str(user.get_name()))
 
-    async def write(caller: Any = Depends(read), _: Any = Depends(may_train)) -> Any:
-        return caller
-
-    async def load(caller: Any = Depends(read), _: Any = Depends(may_load)) -> Any:
-        return caller
-
     async def declare(caller: Any = Depends(read), _: Any = Depends(may_connect)) -> Any:
         return caller
 
-    return Access(read, write, load, declare)
+    return Access(
+        read,
+        write=may_trigger(_TRAINING_DAG),
+        load=may_trigger(_LOADING_DAG),
+        declare=declare,
+        operate=may_trigger(_OPERATING_DAG),
+        push=may_trigger(_PUSHING_DAG),
+    )
 
 
 def key_access(keys: Sequence[ApiKey]) -> Access:
@@ -120,7 +136,7 @@ def key_access(keys: Sequence[ApiKey]) -> Access:
             )
         return Caller(key.name)
 
-    return Access(read, write, load=write, declare=write)
+    return Access(read, write, load=write, declare=write, operate=write, push=write)
 
 
 def parse_keys(text: str) -> tuple[ApiKey, ...]:
