@@ -16,7 +16,7 @@ STACK     := $(PYTHON) -m powersense.local.stack
 quote     = '$(subst ','\'',$(1))'
 given     = $(if $(value $(1)),--$(shell echo $(1) | tr A-Z a-z) $(call quote,$(value $(1))))
 
-.PHONY: help setup demo demo-once demo-reset start stop airflow autoloader dbt backtest test lint format bench lock clean
+.PHONY: help setup demo demo-once demo-reset start stop airflow autoloader dbt backup backtest test lint format bench docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ autoloader: $(RUN_STAMP) ## Check or run file ingestions on the local stack: mak
 dbt: $(RUN_STAMP) ## Run a dbt command on the local stack: make dbt ARGS="build"
 	@$(PYTHON) -m powersense.local.shell $(VENV)/bin/dbt $(ARGS) --project-dir dbt --profiles-dir dbt
 
+backup: $(RUN_STAMP) ## Copy, check or bring back the local stack's warehouse: make backup ARGS="create monday"
+	@$(PYTHON) -m powersense.local.shell $(PYTHON) -m powersense.backup $(or $(ARGS),create)
+
 # With files no stack is needed; without, the one that runs, or ran last, says where the warehouse is.
 backtest: $(RUN_STAMP) ## Walk forward over the past, print the scorecard: make backtest FROM=2018-01-01 TO=2018-12-31
 	@$(if $(LOAD),,$(PYTHON) -m powersense.local.shell) $(PYTHON) -m powersense.backtest $(strip \
@@ -72,6 +75,11 @@ format: $(DEV_STAMP) ## Format the Python files and fix what can be fixed
 
 bench: $(DEV_STAMP) ## Measure speed and memory against references, write build/bench.json
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+# Not --quiet: then a warning is none, and --strict lets it pass.
+docs: $(DEV_STAMP) ## Build the documentation into build/site; a broken link fails it
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
+	@echo "build/site/index.html"
 
 lock: ## Resolve requirements*.txt again into the two locks (needs uv)
 	uv pip compile --quiet --universal --override requirements-overrides.txt --generate-hashes --no-header --python-version 3.11 -o requirements.lock requirements-local.txt

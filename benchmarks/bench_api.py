@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from threading import local
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ ROUNDS = 5
 DATABASE = "powersense_bench"
 ARROW = "application/vnd.apache.arrow.stream"
 YEAR = ("2016-01-01T00:00:00Z", "2017-01-01T00:00:00Z")
+FIRST_DAY, DAYS = date(2008, 1, 1), 3_650
 TEN_YEARS = ("2008-01-01T00:00:00Z", "2018-01-01T00:00:00Z")
 
 # Half-hours of 13 areas, published twice, as history is stored.
@@ -158,10 +160,11 @@ def _day(caller: _Caller) -> dict[str, Any]:
     def ask(number: int) -> float:
         due = begun + number / REQUESTS_PER_SECOND
         time.sleep(max(0.0, due - time.perf_counter()))
-        day = 1 + number % 27
+        # Another day each time, all over the ten years: no answer can be one that was given before.
+        day = FIRST_DAY + timedelta(days=number * 37 % DAYS)
         caller.get(
             f"measurements?areas={quote(AREAS[number % 13].name)}"
-            f"&start=2017-03-{day:02}T00:00:00Z&end=2017-03-{day + 1:02}T00:00:00Z"
+            f"&start={day}T00:00:00Z&end={day + timedelta(days=1)}T00:00:00Z"
         )
         return time.perf_counter() - due
 

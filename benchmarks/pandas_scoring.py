@@ -21,16 +21,32 @@ def on_the_calendar(loads: pd.DataFrame) -> pd.DataFrame:
     return loads.assign(day=days, bucket=local.dt.hour * 60 + local.dt.minute, day_type=days.map(types))
 
 
-def score(loads: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp, rule: BaselineZScore) -> pd.DataFrame:
+def score(
+    loads: pd.DataFrame,
+    *,
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    rule: BaselineZScore,
+    labels: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Score the loads of [start, end), in order of time, each against the earlier ones.
+
+    Args:
+        loads: area, observed_at (UTC), value (MW).
+        start: first instant.
+        end: end of the range, exclusive.
+        rule: the detector.
+        labels: of its episodes, given after all loads were stored: label, area, direction, started_at, ended_at.
 
     Returns:
         One row per scored load: area, observed_at, expected_mw, scale_mw, z_score, sample_size, is_anomaly.
     """
     loads = on_the_calendar(loads).sort_values("observed_at", ignore_index=True)
+    usual, unusual, alarms = said(loads, labels)
     groups = dict(list(loads.groupby(["area", "day_type", "bucket"])))
     hourly = dict(list(loads[loads["bucket"] % 60 == 0].groupby("area")))
-    flagged: set[tuple[str, pd.Timestamp]] = set()
+    # What no sample may be: what labels say is unusual, and what is flagged unless they say that it is usual.
+    flagged: set[tuple[str, pd.Timestamp]] = set(unusual)
     levels: dict[tuple[str, object], float] = {}
     rows = []
     for load in loads[(loads["observed_at"] >= start) & (loads["observed_at"] < end)].itertuples():
@@ -42,8 +58,8 @@ def score(loads: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp, rule: 
             if level > 0 and (sample.area, sample.observed_at) not in flagged:
                 ratios.append(sample.value / level)
         level = level_of(load.area, load.day, hourly=hourly, levels=levels, flagged=flagged, rule=rule)
-        row = rate(load.value, np.array(ratios), level, rule)
-        if row["is_anomaly"]:
+        row = rate(load.value, np.array(ratios), level, rule, factors_at(load, alarms))
+        if row["is_anomaly"] and (load.area, load.observed_at) not in usual:
             flagged.add((load.area, load.observed_at))
         rows.append({"area": load.area, "observed_at": load.observed_at, **row})
     return pd.DataFrame(rows)
@@ -59,8 +75,34 @@ def level_of(area, day, *, hourly, levels, flagged, rule) -> float:
     return levels[area, day]
 
 
-def rate(value: float, ratios: np.ndarray, level: float, rule: BaselineZScore) -> dict[str, object]:
-    """Return what the rule makes of one load."""
+def said(loads, labels):
+    """Return which loads labels call usual, and which not, as (area, instant), and the false alarms."""
+    usual, unusual = set(), set()
+    if labels is None:
+        return usual, unusual, []
+    for label in labels.itertuples():
+        inside = loads["observed_at"].between(label.started_at, label.ended_at, inclusive="left")
+        covered = loads.loc[inside & (loads["area"] == label.area), ["area", "observed_at"]]
+        (usual if label.label == "false_alarm" else unusual).update(covered.itertuples(index=False, name=None))
+    return usual - unusual, unusual, list(labels[labels["label"] == "false_alarm"].itertuples())
+
+
+def factors_at(load, alarms) -> dict[str, float]:
+    """Return how much wider each side of a load's band is: a fifth for each false alarm of a year, at most twice."""
+    factors = {}
+    for side in ("low", "high"):
+        count = sum(
+            alarm.area == load.area
+            and alarm.direction == side
+            and alarm.ended_at <= load.observed_at < alarm.started_at + pd.Timedelta(days=365)
+            for alarm in alarms
+        )
+        factors[side] = min(2.0, 1 + count / 5)
+    return factors
+
+
+def rate(value: float, ratios: np.ndarray, level: float, rule: BaselineZScore, factors) -> dict[str, object]:
+    """Return what the rule makes of one load, on a band whose halves are multiplied with `factors`."""
     if level <= 0 or len(ratios) < rule.min_samples:
         empty = dict.fromkeys(("expected_mw", "scale_mw", "z_score"), np.nan)
         return {**empty, "sample_size": len(ratios), "is_anomaly": False}
@@ -76,5 +118,7 @@ def rate(value: float, ratios: np.ndarray, level: float, rule: BaselineZScore) -
         "scale_mw": scale,
         "z_score": (value - expected) / scale,
         "sample_size": len(ratios),
-        "is_anomaly": bool(abs(value - expected) >= half_band),
+        "is_anomaly": bool(
+            value <= expected - factors["low"] * half_band or value >= expected + factors["high"] * half_band
+        ),
     }

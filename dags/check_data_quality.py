@@ -4,8 +4,9 @@ Every quarter of an hour: apply each rule to the warehouse, and let alerts open,
 
 - Rules: stale data, low coverage, stuck and impossible values, volume of revisions, quarantine growth, ingestion
   errors, failed dbt tests, and the load anomalies that scoring found. `docs/runbook.md` says what each alert means.
-- One alert per open problem: a repeated finding updates it, recovery closes it. People are told once when it opens,
-  when it gets worse, and when it closes (`ALERT_NOTIFY_URLS`).
+- One alert per open problem: a repeated finding updates it, recovery closes it. Alerts of one rule that open together
+  are a group, of which people are told once (`ALERT_NOTIFY_URLS`): when it opens, grows or gets worse, when nobody has
+  taken it on (`ALERT_ESCALATE_URLS`), and when it closes; never below a silence.
 - The run's deadlines alert when the check itself is late, and when it ends without recent data.
 
 Trigger it with `{"start": …, "end": …}` to check as of `end`.
@@ -19,6 +20,7 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import freshness, lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -41,7 +43,7 @@ DAG_ID = "check_data_quality"
 def check_data_quality() -> None:
     """Turn what is wrong with the data into alerts."""
 
-    @task
+    @task(**last_step())
     def check(**context: Any) -> dict[str, Any]:
         from powersense.quality.check import check
 

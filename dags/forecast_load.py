@@ -23,6 +23,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from powersense.assets import FORECASTS
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -46,7 +47,7 @@ AREAS = Param(None, type=["null", "array", "string"], description='Areas, such a
 def forecast_load() -> None:
     """Bring the next issue into `forecasts`."""
 
-    @task(outlets=[FORECASTS])
+    @task(outlets=[FORECASTS], **last_step())
     def issue(**context: Any) -> dict[str, int]:
         from powersense.contracts import chosen_areas
         from powersense.forecast import issue_window

@@ -22,6 +22,7 @@ from airflow.sdk import TriggerRule, dag, task
 
 from powersense.assets import MEASUREMENTS
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import every_ingest_interval, window_params
 from powersense.window import window
@@ -71,7 +72,7 @@ def ingest_load() -> None:
             return fetch(job, run_id=context["run_id"], dag_id=DAG_ID)
 
     # ALL_DONE: the rule with MIN_ONE_SUCCESS skips as soon as one upstream task skips, as load_history mostly does.
-    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE)
+    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE, **last_step())
     def store(batches: Any, loaded: Any, **context: Any) -> Any:
         from powersense.ingest import announce, store
 

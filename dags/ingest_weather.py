@@ -26,6 +26,7 @@ from airflow.sdk import Param, TriggerRule, dag, task
 
 from powersense.assets import WEATHER
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -87,7 +88,7 @@ def ingest_weather() -> None:
 
         return store_forecasts(window(context), run_id=context["run_id"])
 
-    @task(outlets=[WEATHER], trigger_rule=TriggerRule.ALL_DONE)
+    @task(outlets=[WEATHER], trigger_rule=TriggerRule.ALL_DONE, **last_step())
     def announce(observed: Any, read: Any, **context: Any) -> Any:
         from powersense.ingest import announce
 

@@ -24,6 +24,7 @@ from typing import Any
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
 
 from powersense.dag_defaults import START_DATE, high_memory_queue, task_defaults
+from powersense.quality.callbacks import last_step
 
 DAG_ID = "load_files"
 CHANGED_LEDGER = AssetAlias("changed_ledger")
@@ -90,7 +91,7 @@ def load_files() -> None:
 
         return tasks.announce(context, alias=CHANGED_LEDGER)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE)
+    @task(trigger_rule=TriggerRule.ALL_DONE, **last_step(has_alerts=False))
     def finish(**context: Any) -> Any:
         from powersense.autoloader import tasks
 

@@ -18,6 +18,7 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -52,7 +53,7 @@ def maintain_warehouse() -> None:
 
         return expire(window(context).end)
 
-    @task
+    @task(**last_step())
     def compact() -> dict[str, int]:
         from powersense.maintain import compact
 

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from powersense.assets import MEASUREMENTS
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import window_params
 from powersense.window import window
@@ -44,7 +45,7 @@ DAG_ID = "publish_features"
 def publish_features() -> None:
     """Bring the topic `extracted-features` up to the stored load."""
 
-    @task
+    @task(**last_step())
     def publish(**context: Any) -> dict[str, int]:
         from powersense.streaming.presence import NOT_SET_UP, is_set_up
         from powersense.streaming.publishing import publish_due

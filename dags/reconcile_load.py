@@ -17,6 +17,7 @@ from airflow.sdk import TriggerRule, dag, task
 
 from powersense.assets import MEASUREMENTS
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -52,7 +53,7 @@ def reconcile_load() -> None:
         with no_retry_where_useless():
             return fetch(job, run_id=context["run_id"], dag_id=DAG_ID)
 
-    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE)
+    @task(pool="warehouse_writes", outlets=[MEASUREMENTS], trigger_rule=TriggerRule.ALL_DONE, **last_step())
     def store(batches: Any, **context: Any) -> Any:
         from powersense.ingest import announce, store
 

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from powersense.assets import SCORES
 from powersense.dag_defaults import START_DATE, task_defaults
+from powersense.quality.callbacks import last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import cron, window_params
 from powersense.window import window
@@ -44,7 +45,7 @@ DAG_ID = "score_anomalies"
 def score_anomalies() -> None:
     """Bring `scores`, `anomalies` and `episodes` up to what is known of the load."""
 
-    @task(outlets=[SCORES])
+    @task(outlets=[SCORES], **last_step())
     def score(**context: Any) -> dict[str, int]:
         from powersense.score import score_window
 

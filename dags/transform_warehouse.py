@@ -20,7 +20,7 @@ from airflow.sdk import dag
 
 from powersense.assets import MARTS, MEASUREMENTS, WEATHER
 from powersense.dag_defaults import START_DATE, task_defaults
-from powersense.quality.callbacks import TASK_CALLBACKS
+from powersense.quality.callbacks import TASK_CALLBACKS, last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import window_params
 from powersense.transform import build_models, model_tasks, template_macros
@@ -48,7 +48,7 @@ def transform_warehouse() -> None:
     """Build and test the models, then tell that the marts are fresh."""
     build = build_models("build_models", **TASK_CALLBACKS)
     models = model_tasks("models", built_by=build.task_id)
-    build >> models >> EmptyOperator(task_id="publish_marts", outlets=[MARTS])
+    build >> models >> EmptyOperator(task_id="publish_marts", outlets=[MARTS], **last_step(has_alerts=False))
 
 
 transform_warehouse()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
+
+from tests.warehouses import Warehouse, Warehouses
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,16 +53,6 @@ if TYPE_CHECKING:
     from tests.object_stores.servers import Azurite, FakeGcs, Moto
 
 
-@dataclass(frozen=True)
-class Warehouse:
-    """A migrated pair of databases on the test engine, and the environment that leads to it."""
-
-    database: str
-    marts_database: str
-    files_database: str
-    http_port: int
-
-
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """The real engine on a free port, shared by the whole session."""
@@ -79,62 +70,23 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
         yield server
 
 
-def connection_json(server: EmbeddedClickHouse, *, role: str, database: str) -> str:
-    """Return the AIRFLOW_CONN_* value that leads a role to a database of the test engine."""
-    passwords = {
-        "writer": server.writer_password,
-        "reader": server.reader_password,
-        "loader": server.loader_password,
-    }
-    return json.dumps(
-        {
-            "conn_type": "clickhouse",
-            "host": "127.0.0.1",
-            "port": server.http_port,
-            "login": f"powersense_{role}",
-            "password": passwords[role],
-            "schema": database,
-        }
-    )
-
-
-@contextmanager
-def fresh_warehouse(server: EmbeddedClickHouse) -> Iterator[Warehouse]:
-    """Fresh, migrated databases; settings and the three Airflow connections point at them meanwhile."""
-    from powersense.settings import get_settings
-    from powersense.warehouse.client import connect
-    from powersense.warehouse.migrate import migrate
-
-    name = f"powersense_test_{secrets.token_hex(4)}"
-    marts, files = f"{name}_marts", f"{name}_files"
-    roles = {"CLICKHOUSE_DEFAULT": "writer", "CLICKHOUSE_READER": "reader", "CLICKHOUSE_LOADER": "loader"}
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CLICKHOUSE_DATABASE", name)
-        environment.setenv("CLICKHOUSE_MARTS_DATABASE", marts)
-        environment.setenv("CLICKHOUSE_FILES_DATABASE", files)
-        for connection, role in roles.items():
-            environment.setenv(f"AIRFLOW_CONN_{connection}", connection_json(server, role=role, database=name))
-        get_settings.cache_clear()
-        with connect("writer", database="default") as client:
-            migrate(client, settings=get_settings())
-        yield Warehouse(name, marts, files, server.http_port)
-        with connect("writer", database="default") as client:
-            for database in (files, marts, name):
-                client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": database})
-    get_settings.cache_clear()
+@pytest.fixture(scope="session")
+def warehouses(clickhouse_server: EmbeddedClickHouse) -> Warehouses:
+    """The migrated databases of the test engine, lent to one test after another."""
+    return Warehouses(clickhouse_server)
 
 
 @pytest.fixture
-def warehouse(clickhouse_server: EmbeddedClickHouse) -> Iterator[Warehouse]:
-    """Fresh, migrated databases; settings and Airflow connections point at them."""
-    with fresh_warehouse(clickhouse_server) as found:
+def warehouse(warehouses: Warehouses) -> Iterator[Warehouse]:
+    """Migrated databases that hold nothing else; settings and Airflow connections point at them."""
+    with warehouses.lend() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def module_warehouse(clickhouse_server: EmbeddedClickHouse) -> Iterator[Warehouse]:
+def module_warehouse(warehouses: Warehouses) -> Iterator[Warehouse]:
     """The same for all tests of a module, which keep apart by the names of their tables."""
-    with fresh_warehouse(clickhouse_server) as found:
+    with warehouses.lend() as found:
         yield found
 
 
@@ -195,21 +147,29 @@ def object_store_peer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatc
 
 
 @pytest.fixture(scope="session")
-def airflow_home() -> Path:
+def airflow_home() -> Iterator[Path]:
     """AIRFLOW_HOME with a migrated metadata database; DAG tests call `dag.test()` on it."""
-    _write_manifest()
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=180, cwd=ROOT
-    )
-    return Path(_AIRFLOW_HOME)
-
-
-def _write_manifest() -> None:
-    """Write the manifest that transform_warehouse is rendered from, once for all processes: a fresh clone has none."""
+    database = Path(_AIRFLOW_HOME, "airflow.db")
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    written = Path(tempfile.gettempdir(), f"powersense-manifest-{session}")
-    with FileLock(f"{written}.lock"):
-        if not written.exists():
-            command = [sys.executable, "-m", "powersense.transform_artifacts"]
-            subprocess.run(command, check=True, capture_output=True, timeout=180, cwd=ROOT)
-            written.touch()
+    migrated = Path(tempfile.gettempdir(), f"powersense-airflow-{session}.db")
+    # Once for all processes.
+    with FileLock(f"{migrated}.lock"):
+        if not migrated.exists():
+            # transform_warehouse is rendered from the manifest: a fresh clone has none.
+            for module in (["powersense.transform_artifacts"], ["airflow", "db", "migrate"]):
+                command = [sys.executable, "-m", *module]
+                subprocess.run(command, check=True, capture_output=True, timeout=180, cwd=ROOT)
+            shutil.copyfile(database, migrated.with_suffix(".part"))
+            migrated.with_suffix(".part").rename(migrated)
+    shutil.copyfile(migrated, database)
+    with pytest.MonkeyPatch.context() as patch:
+        _read_dags_once(patch)
+        yield database.parent
+
+
+def _read_dags_once(patch: pytest.MonkeyPatch) -> None:
+    """Keep `dag.test()` from reading and registering the whole folder again for each run: no test changes it."""
+    from airflow.dag_processing import dagbag
+
+    patch.setattr(dagbag, "BundleDagBag", cache(dagbag.BundleDagBag))
+    patch.setattr(dagbag, "sync_bag_to_db", cache(dagbag.sync_bag_to_db))

@@ -55,6 +55,7 @@ class QuarantineReason(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     OUT_OF_RANGE = "out_of_range"
     FUTURE_VALUE = "future_value"
+    FOREIGN_SERIES = "foreign_series"
 
 
 @dataclass(frozen=True)

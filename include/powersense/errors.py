@@ -8,6 +8,7 @@ PowerSenseError
 ├── WarehouseError
 │   ├── WarehouseUnavailableError the server cannot be reached
 │   ├── MigrationError            schema and migration files disagree
+│   ├── BackupError               the warehouse could not be copied or brought back
 │   └── LandingError              a batch cannot be landed, or what it landed is not there to be stored
 ├── SourceError                   an upstream did not give what it promised
 │   ├── SourceUnavailableError    no answer, or a server error, after all retries
@@ -66,6 +67,10 @@ class WarehouseUnavailableError(WarehouseError):
 
 class MigrationError(WarehouseError):
     """The stored schema and the migration files disagree."""
+
+
+class BackupError(WarehouseError):
+    """ClickHouse did not finish a backup or a restoring; names the backup and carries the server's answer."""
 
 
 class LandingError(WarehouseError):

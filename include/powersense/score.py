@@ -180,6 +180,7 @@ def _score_with(
     detector: Detector, choose: Choose, *, earliest: datetime, run_id: str, as_of: datetime | None
 ) -> dict[str, int]:
     """Score one detector's targets, none before `earliest` (UTC), and store all that follows."""
+    from powersense.detection.labels import BAND_PARAMETERS
     from powersense.detection.severity import CRITICAL_SHARE
     from powersense.warehouse.scoring import Series, open_workspace
 
@@ -188,7 +189,7 @@ def _score_with(
         extent = choose(workspace, earliest)
         if not extent.points:
             return dict.fromkeys(COUNTS, 0)
-        workspace.prepare(extent, history_days=detector.history_days)
+        workspace.prepare(extent, history_days=detector.history_days, band=BAND_PARAMETERS)
         passes = detector.score(workspace)
         counts = workspace.finish(run_id=run_id, critical_share=CRITICAL_SHARE)
         counts["z_scores_changed"] = _store_z_scores(workspace, run_id=run_id, extent=extent)

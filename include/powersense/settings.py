@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     alert_notify_urls: str = ""
     alert_notify_connection: str = ""
     alert_notify_least: Literal["info", "warning", "critical"] = "warning"
+    alert_group_minutes: int = Field(60, ge=0, le=1_440)
+    alert_escalate_minutes: int = Field(30, ge=0, le=10_080)
+    alert_escalate_least: Literal["info", "warning", "critical"] = "critical"
+    alert_escalate_urls: str = ""
+    powersense_public_url: str = ""
+    powersense_runbook_url: str = "docs/runbook.md"
     quality_stale_minutes: int = Field(120, ge=5)
     quality_min_coverage: float = Field(0.9, gt=0, le=1)
     quality_stuck_steps: int = Field(6, ge=2)
@@ -120,6 +126,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
 
     powersense_api_keys: str = ""
+    powersense_api_key_files: str = ""
+    deadman_minutes: int = Field(20, ge=0, le=10_080)
     powersense_api_port: int = Field(8090, ge=1, le=65_535)
     api_requests_per_minute: int = Field(1_200, ge=0)
     api_concurrent_queries: int = Field(8, ge=1, le=256)
@@ -127,6 +135,7 @@ class Settings(BaseSettings):
     api_query_seconds: int = Field(10, ge=1, le=600)
     api_stream_seconds: int = Field(900, ge=1, le=86_400)
     api_stalled_seconds: float = Field(30.0, gt=0, le=3_600)
+    api_push_max_rows: int = Field(20_000, ge=1, le=200_000)
 
     reader_connection: str = "clickhouse_reader"
     writer_connection: str = "clickhouse_default"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from starlette.routing import Route
 from powersense import page
 from powersense.api.alone import create_service
 from powersense.local.ports import free_port
+from tests.debian import program
 
 KEYS = {"read": "ps_browser_read", "write": "ps_browser_write"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,18 +79,7 @@ def browser() -> Iterator[Browser]:
 
 
 def _chromium() -> str:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *command], check=False, env=environment, capture_output=True, timeout=240)
-        found = shutil.which("chromium")
-    if found:
-        return found
-    missing = "no Chromium: install it with `apt-get install chromium`"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
+    return next(filter(None, map(shutil.which, _NAMES)), None) or program("chromium", package="chromium")
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from powersense.warehouse import file_overview
 from powersense.warehouse.client import connect
 from tests.browser.conftest import KEYS, SCREENSHOTS
+from tests.browser.legibility import FAINT, WIDE, keys_needed
 from tests.services.file_loads_data import HOSTILE, HOSTILE_ERROR, add_busy_week, add_run, declaration, declare
 
 NAME = "meter_readings"
@@ -24,49 +25,6 @@ VIEWS = {
     "dry-run": f"#/file-loads/{NAME}/runs/dry__1",
     "declare": "#/file-loads/+",
 }
-
-# Contrast of each visible text with what it stands on, WCAG 2.2: 4.5, or 3 for large text; returns those below.
-FAINT = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const over = (top, under) => top.slice(0, 3).map((c, i) => c * top[3] / 255 + under[i] * (1 - top[3] / 255));
-  const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
-    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (element) => {
-    const layers = [];
-    for (let e = element; e; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor));
-    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
-  };
-  const faint = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    const text = walker.currentNode.textContent.trim();
-    if (!text || !element.checkVisibility() || element.closest('noscript, script, :disabled')) continue;
-    const style = getComputedStyle(element);
-    const under = ground(element);
-    const [a, b] = [light(over(rgba(style.color), under)), light(under)].sort((x, y) => y - x);
-    const size = parseFloat(style.fontSize);
-    const isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < (isLarge ? 3 : 4.5)) faint.push(`${text}: ${ratio.toFixed(2)}`);
-  }
-  return faint;
-}"""
-
-# Elements that stick out of the screen to the right.
-WIDE = """() => {
-  const width = document.documentElement.clientWidth;
-  const isCut = (e) => e.closest('.table, .tabs, .views, pre, textarea, thead, .brand, .skip, summary');
-  return [...document.querySelectorAll('body *')]
-    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > width + 1 && !isCut(e))
-    .map((e) => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)
-    .concat(document.documentElement.scrollWidth > width ? ['the page itself'] : []);
-}"""
 
 
 def row(page: Page, text: str):
@@ -243,22 +201,7 @@ def test_everything_is_reached_by_keyboard_with_its_focus_seen(visitor, warehous
     add_busy_week()
     page = visitor().open(f"#/file-loads/{NAME}/files")
     expect(page.get_by_role("row")).to_have_count(12)
-    wanted = page.locator("a:visible, button:visible:enabled, input:visible").count()
-    reached = set()
-    for _ in range(wanted + 5):
-        page.keyboard.press("Tab")
-        seen = page.evaluate(
-            """() => {
-              const e = document.activeElement;
-              e.dataset.tabbed ??= String(document.querySelectorAll('[data-tabbed]').length);
-              return [e.tagName, e.dataset.tabbed, getComputedStyle(e).outlineStyle, e.matches('.skip')];
-            }"""
-        )
-        if seen[0] == "BODY":
-            break
-        assert seen[2] != "none", seen
-        reached.add(seen[1])
-    assert len(reached) >= wanted
+    assert keys_needed(page) == []
     page.get_by_role("link", name="Runs").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("row").filter(has_text="by schedule").first).to_be_visible()

@@ -12,7 +12,7 @@ from powersense.settings import get_settings
 from powersense.warehouse.client import connect
 
 if TYPE_CHECKING:
-    from tests.conftest import Warehouse
+    from tests.warehouses import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2017, 9, 30, 12, tzinfo=UTC)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from powersense.quality.callbacks import record_finish
+
 ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 MAIN_JOB = {
@@ -19,6 +21,19 @@ MAIN_JOB = {
     "score_anomalies",
     "check_data_quality",
     "maintain_warehouse",
+}
+# The last step of each; train_models ends in two that do not wait for each other, the minutely DAGs prove nothing.
+LAST_STEPS = {
+    "ingest_load": "store",
+    "reconcile_load": "store",
+    "ingest_weather": "announce",
+    "transform_warehouse": "publish_marts",
+    "score_anomalies": "score",
+    "forecast_load": "issue",
+    "check_data_quality": "check",
+    "publish_features": "publish",
+    "load_files": "finish",
+    "maintain_warehouse": "compact",
 }
 HEAVY = (
     *("pandas", "numpy", "scipy", "pyarrow", "dbt", "clickhouse_connect", "holidays", "chdb"),
@@ -53,6 +68,23 @@ def test_scheduled_dags_have_a_real_interval_and_a_deadline(bag):
     assert {dag.dag_id for dag in scheduled} >= MAIN_JOB - {"transform_warehouse"}
     for dag in scheduled:
         assert dag.deadline, f"{dag.dag_id} has no deadline alert"
+
+
+def callbacks(task, name):
+    given = getattr(task, name) or []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def test_one_step_of_each_core_dag_records_its_end_whether_it_succeeds_or_has_nothing_to_do(bag):
+    kinds = ("on_success_callback", "on_skipped_callback")
+    recording = {
+        (dag_id, task.task_id, kind)
+        for dag_id, dag in bag.dags.items()
+        for task in dag.tasks
+        for kind in kinds
+        if record_finish in callbacks(task, kind)
+    }
+    assert recording == {(dag_id, step, kind) for dag_id, step in LAST_STEPS.items() for kind in kinds}
 
 
 def test_windowed_dags_take_start_and_end(bag):

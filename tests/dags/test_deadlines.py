@@ -21,7 +21,7 @@ from powersense.warehouse.client import connect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Warehouse
+    from tests.warehouses import Warehouse
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from powersense.api import URL_PREFIX
 from powersense.api.alone import create_service
 from powersense.api.app import create_app
 from powersense.api.auth import key_access, new_key
-from powersense.api.metrics import exposition
+from powersense.api.exposition import Exposition
+from powersense.api.metrics import add_file_figures
 from powersense.autoloader.__main__ import main
 from powersense.autoloader.ledgers import check_target
 from powersense.files.declaration import (
@@ -99,7 +101,9 @@ def test_each_alert_metric_and_mart_stands_there():
     text = section("Watching it")
     alerts = {rule for rule in ALL_RULES if rule.startswith("file_")}
     assert alerts <= set(names(text))
-    made = re.findall(r"# TYPE powersense_files_(\w+)", exposition([], now=None))  # type: ignore[arg-type]
+    written = Exposition()
+    add_file_figures(written, [], now=datetime.now(UTC))
+    made = re.findall(r"# TYPE powersense_files_(\w+)", written.text())
     listed = text.split("`powersense_files_`")[1]
     assert [re.sub(r"\{.*", "", name) for name in names(listed)] == made
     marts = {path.stem for path in (ROOT / "dbt/models/marts").glob("mart_file_*.sql")}
@@ -121,10 +125,10 @@ def test_each_route_stands_there_and_is_one_of_the_api():
 def test_the_pages_place_and_its_buttons_are_those_it_has():
     text = section("The page")
     plugin = runpy.run_path(str(ROOT / "plugins" / "powersense_page.py"))["PagePlugin"]
-    [view] = plugin.external_views
+    [view] = [view for view in plugin.external_views if view["name"] == "File loads"]
     assert f"**{view['category'].title()} → {view['name']}**" in text
     assert f"`{view['href']}`" in text
-    words = (ROOT / "include/powersense/page/static/texts.js").read_text()
+    words = (ROOT / "include/powersense/page/static/texts/file_loads.js").read_text()
     buttons = re.findall(r"\*\*([A-Z][a-z]+(?: [a-z]+)?)\*\*", text)
     assert len(buttons) == 3
     assert [button for button in buttons if f'["{button}", ' not in words] == []

@@ -50,9 +50,11 @@ def served(keys: str) -> Iterator[str]:
     while not server.started:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}{URL_PREFIX}"
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{port}{URL_PREFIX}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def loads_of(area: str, *, base: float) -> pd.DataFrame:
@@ -146,7 +148,14 @@ def _findings() -> dict[str, list[dict[str, Any]]]:
         {"area": "France", "decided_at": DAY, "action": "promote", "model_id": "m1", "previous_model_id": "",
          "reason": "", "champion_mape": None, "challenger_mape": None, "margin": None, "run_id": "train"}
     ]  # fmt: skip
+    quarantine = [
+        {"source": "regional", "reason": reason, "record_hash": f"h{number}", "area": "Bretagne", "observed_at": DAY,
+         "detail": f"detail {number}", "record": "{}", "run_id": "r", "first_seen_at": DAY + number * HOUR,
+         "last_seen_at": DAY + (number + 1) * HOUR}
+        for number, reason in enumerate(("missing_area", "missing_area", "not_a_number"))
+    ]  # fmt: skip
     return {
+        "quarantine": quarantine,
         "scores": scores,
         "episodes": episodes,
         "forecasts": forecasts,

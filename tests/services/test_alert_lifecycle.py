@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +16,12 @@ from powersense.quality.outbox import deliver
 from powersense.quality.rules import Finding, Severity, late_run
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
+from tests.services.webhook import Webhook, clear, listening
 
 if TYPE_CHECKING:
-    from tests.conftest import Warehouse
+    from tests.warehouses import Warehouse
+
+webhook = pytest.fixture(listening)
 
 # Apprise imports a module of the standard library that Python 3.13 drops.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -30,44 +31,11 @@ STALE = Finding("stale_data", Severity.WARNING, "No recent load for Bretagne", "
 QUARTER = timedelta(minutes=15)
 
 
-class Webhook:
-    """A real HTTP server that keeps what Apprise posts to it."""
-
-    def __init__(self) -> None:
-        self.received: list[dict[str, Any]] = []
-        self.status = 200
-        webhook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if webhook.status == 200:
-                    webhook.received.append(json.loads(body))
-                self.send_response(webhook.status)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                """Keep the test's output clean."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://watch:s3cr3t-t0ken@127.0.0.1:{self.server.server_port}/hook"
-
-    @property
-    def titles(self) -> list[str]:
-        return [message["title"] for message in self.received]
-
-
 @pytest.fixture
-def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
-    hook = Webhook()
-    thread = threading.Thread(target=hook.server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setenv("ALERT_NOTIFY_URLS", hook.url)
-    get_settings.cache_clear()
-    yield hook
-    hook.server.shutdown()
-    hook.server.server_close()
-    thread.join()
+def warehouse(module_warehouse: Warehouse) -> Warehouse:
+    """The module's warehouse, without alerts."""
+    clear()
+    return module_warehouse
 
 
 def run_check(*findings: Finding, at: datetime, run_id: str = "run") -> dict[str, int]:
@@ -152,8 +120,9 @@ def test_concurrent_checks_write_one_alert_and_send_one_notice(warehouse: Wareho
     assert [(alert["area"], alert["occurrences"], alert["state"]) for alert in stored()] == [
         (area, 1, "open") for area in areas
     ]
+    assert len({alert["group_id"] for alert in stored()}) == 1
     log_and_webhook = 2
-    assert sum(count["notified"] for count in counts) == len(areas) * log_and_webhook
+    assert sum(count["notified"] for count in counts) == log_and_webhook
     told = "\n".join(message["message"] for message in webhook.received)
     assert [told.count(f"No recent load for {area}") for area in areas] == [1, 1, 1]
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from powersense.warehouse.client import connect
-from tests.conftest import Warehouse
+from tests.warehouses import Warehouse
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-dictionary.md"
 

@@ -16,6 +16,7 @@ import pytest
 
 from powersense.contracts import AREA_BY_FOLDED_NAME, NATIONAL_AREA, fold
 from powersense.score import score_due, score_interval
+from powersense.warehouse.client import connect
 from tests.services.forecast_data import issued, store
 from tests.services.scoring_data import insert, paris_day, table
 
@@ -26,6 +27,8 @@ PUBLICATION_DELAY = timedelta(minutes=20)
 FIRST_RUN = paris_day(INCIDENT_DAY)[0] + timedelta(minutes=30)
 SAMPLE_ENDS = datetime(2017, 10, 13, 10, tzinfo=UTC)
 NEVER_CONSOLIDATED = {"Auvergne-Rhône-Alpes", "Bourgogne-Franche-Comté"}
+# What scoring writes, and what it compares with.
+FOUND = ("scores", "anomalies", "episodes", "forecasts")
 OF_THE_DAY = """
 SELECT area, observed_at FROM anomalies FINAL
 WHERE isNull(retracted_at) AND observed_at >= {start:DateTime('UTC')} AND observed_at < {end:DateTime('UTC')}
@@ -61,8 +64,8 @@ def published_by_month(loads: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame
     ]
 
 
-@pytest.fixture
-def sample(warehouse) -> None:
+@pytest.fixture(scope="module")
+def bundled(module_warehouse) -> None:
     """The bundled loads in `measurements`, inserted when they were published."""
     paths = [path for path in SAMPLE.iterdir() if path.name.endswith(".xls.xz")]
     assert len(paths) > 20
@@ -74,6 +77,14 @@ def sample(warehouse) -> None:
             # National years are bundled as definitive; what a reader of 2017 had of them were consolidated months.
             for published_at, group in published_by_month(loads):
                 insert(group, vintage="consolidated", inserted_at=published_at)
+
+
+@pytest.fixture
+def sample(bundled) -> None:
+    """The bundled loads, and nothing found in them yet."""
+    with connect("writer") as client:
+        for name in FOUND:
+            client.command(f"TRUNCATE TABLE {name} SYNC")
 
 
 def labels() -> pd.DataFrame:

@@ -16,7 +16,7 @@ from powersense.warehouse import migrate as runner
 from powersense.warehouse.client import connect
 from powersense.warehouse.migrate import Migration, due, migrate, migrations, render
 from powersense.warehouse.sql import statement
-from tests.conftest import Warehouse
+from tests.warehouses import Warehouse
 
 CLUSTER = Settings(clickhouse_cluster="grid-eu", clickhouse_database="powersense")
 REPEATABLE = re.compile(

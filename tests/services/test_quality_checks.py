@@ -16,7 +16,7 @@ from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch
 
 if TYPE_CHECKING:
-    from tests.conftest import Warehouse
+    from tests.warehouses import Warehouse
 
 # Insertion is stamped by the server's clock, so the recent past of these tests is the real one.
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -23,8 +23,8 @@ from powersense.warehouse.quarantine import quarantine
 from powersense.warehouse.reads import as_known, is_empty, newest_observed_at
 from powersense.warehouse.runs import finish_run, start_run, succeeded_batches
 from powersense.warehouse.sql import statement
-from tests.conftest import Warehouse
 from tests.services.rule_model import START, STEP, Row, frame
+from tests.warehouses import Warehouse
 
 # Ten years of half-hours of 60 series, written as the server's own rows: 1.4 million in all.
 _TEN_YEARS = """

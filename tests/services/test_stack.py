@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
+from powersense.api import URL_PREFIX
 from powersense.local.airflow_api import AirflowApi
 from powersense.local.clickhouse import import_environment, ping
 from powersense.local.ports import free_port
@@ -25,6 +27,7 @@ COMPONENTS = {
     "postgres",
     "kafka",
     "stream-worker",
+    "data-api",
     "airflow-api-server",
     "airflow-dag-processor",
     "airflow-scheduler",
@@ -40,6 +43,7 @@ class RunningStack:
         self.state = folder / "live"
         self.output_file = folder / "output.txt"
         self.airflow_port, self.clickhouse_port, kafka_port = free_port(), free_port(), free_port()
+        self.api_port = free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
@@ -52,6 +56,7 @@ class RunningStack:
                     "AIRFLOW_PORT": str(self.airflow_port),
                     "CLICKHOUSE_HTTP_PORT": str(self.clickhouse_port),
                     "KAFKA_PORT": str(kafka_port),
+                    "POWERSENSE_API_PORT": str(self.api_port),
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -93,6 +98,16 @@ def test_every_component_runs_and_the_login_of_the_box_works(stack: RunningStack
     api = AirflowApi(f"http://127.0.0.1:{stack.airflow_port}", "admin", secrets["admin_password"])
     stack.wait_for(lambda: "ingest_load" in api.dag_ids(), 120)
     assert api.import_errors() == []
+
+
+def test_the_key_of_the_box_reads_metrics_and_the_switch_sees_the_warehouse(stack: RunningStack) -> None:
+    key = json.loads((stack.state / "secrets.json").read_text())["data_api_key"]
+    assert key in stack.output
+    address = f"http://127.0.0.1:{stack.api_port}{URL_PREFIX}"
+    assert httpx.get(f"{address}/metrics", timeout=30).status_code == 401
+    metrics = httpx.get(f"{address}/metrics", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    assert "\npowersense_warehouse_up 1\n" in metrics.text
+    assert httpx.get(f"{address}/alive", timeout=30).json() == {"status": "alive"}
 
 
 def test_everything_listens_on_loopback_only(stack: RunningStack) -> None:

@@ -13,8 +13,8 @@ from powersense.warehouse import landing_log, measurements
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch
-from tests.conftest import Warehouse
 from tests.services.rule_model import Model, Row, contradictions, frame, stored_versions
+from tests.warehouses import Warehouse
 
 Batch = tuple[int, str, list[Row]]
 

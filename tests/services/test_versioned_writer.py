@@ -12,8 +12,8 @@ from powersense.warehouse import landing_log, measurements
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import StoreCounts, store_batch
-from tests.conftest import Warehouse
 from tests.services.rule_model import START, STEP, Model, Row, contradictions, frame, stored_versions
+from tests.warehouses import Warehouse
 
 pytestmark = pytest.mark.usefixtures("warehouse")
 

@@ -17,7 +17,7 @@ from powersense.warehouse.ledger import WEATHER
 from powersense.warehouse.measurements import store_batch
 
 if TYPE_CHECKING:
-    from tests.conftest import Warehouse
+    from tests.warehouses import Warehouse
 
 NOW = datetime(2018, 2, 28, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

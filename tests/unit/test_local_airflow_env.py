@@ -68,6 +68,14 @@ def test_only_demo_once_turns_the_schedules_off(tmp_path: Path) -> None:
     assert [environment(tmp_path, mode)["POWERSENSE_SCHEDULES"] for mode in modes] == ["on", "off", "on"]
 
 
+def test_notices_lead_to_the_local_page_unless_another_is_named(tmp_path: Path) -> None:
+    assert (
+        environment(tmp_path, AIRFLOW_PORT="8085")["POWERSENSE_PUBLIC_URL"] == "http://127.0.0.1:8085/powersense/page/"
+    )
+    named = environment(tmp_path, POWERSENSE_PUBLIC_URL="https://grid.example.org/powersense/page/")
+    assert named["POWERSENSE_PUBLIC_URL"] == "https://grid.example.org/powersense/page/"
+
+
 def test_loopback_is_kept_from_a_proxy_of_the_environment(tmp_path: Path) -> None:
     assert environment(tmp_path, NO_PROXY="example.org")["NO_PROXY"] == "example.org,127.0.0.1,localhost"
 

@@ -11,7 +11,10 @@ from powersense.errors import ConfigurationError, PortInUseError
 from powersense.local.options import StackOptions, read_options
 from powersense.local.ports import free_port, is_free, require_free
 
-PORTS = ("AIRFLOW_PORT", "CLICKHOUSE_HTTP_PORT", "CLICKHOUSE_TCP_PORT", "REPLAY_PORT", "KAFKA_PORT")
+PORTS = (
+    *("AIRFLOW_PORT", "CLICKHOUSE_HTTP_PORT", "CLICKHOUSE_TCP_PORT", "REPLAY_PORT", "KAFKA_PORT"),
+    "POWERSENSE_API_PORT",
+)
 
 
 def options(tmp_path: Path, **environment: str) -> StackOptions:
@@ -21,7 +24,7 @@ def options(tmp_path: Path, **environment: str) -> StackOptions:
 def test_the_defaults_are_the_documented_ports(tmp_path: Path) -> None:
     chosen = options(tmp_path)
     assert (chosen.airflow_port, chosen.clickhouse_http_port, chosen.replay_port) == (8080, 8123, 8190)
-    assert chosen.kafka_port == 9092
+    assert (chosen.kafka_port, chosen.api_port) == (9092, 8090)
     assert chosen.clickhouse_tcp_port is None
     assert chosen.state_dir == tmp_path / "demo"
 
@@ -61,7 +64,7 @@ def test_a_configured_broker_serves_the_live_stack_and_never_a_demo(tmp_path: Pa
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "CLICKHOUSE_HTTP_PORT", "REPLAY_PORT")}
+        ports = {name: str(free_port()) for name in PORTS if name != "CLICKHOUSE_TCP_PORT"}
         environment = {**ports, "KAFKA_PORT": str(taken.getsockname()[1]), "POWERSENSE_STATE_DIR": str(tmp_path)}
         environment["KAFKA_BOOTSTRAP_SERVERS"] = "broker.example.org:9092"
         assert not read_options("live", environment).has_broker

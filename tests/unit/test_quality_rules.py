@@ -1,4 +1,4 @@
-"""The rules, the life of an alert and the notices it owes: pure, against tables of cases and a reference model."""
+"""The rules and the life of an alert: pure, against tables of cases and a reference model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powersense.quality.lifecycle import Alert, advance
-from powersense.quality.notices import MAX_TEXT, Event, Notice, Outcome, Record, clean, compose, owed
 from powersense.quality.rules import ALL_RULES, CHECKED_RULES, Finding, Severity, Thresholds
 from powersense.quality.rules.finding import by_share
+from powersense.quality.rules.titles import RULE_TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2017, 9, 30, 12, tzinfo=UTC)
@@ -102,6 +102,7 @@ def test_one_area_of_one_is_no_outage_of_many() -> None:
 def test_every_rule_has_its_query_and_its_runbook_heading_and_no_heading_is_orphaned() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), flags=re.MULTILINE)
     assert sorted(headings) == sorted(ALL_RULES)
+    assert list(RULE_TITLES) == list(ALL_RULES)
     queries = ROOT / "include" / "powersense" / "quality" / "sql"
     assert [rule for rule in CHECKED_RULES if not (queries / f"{rule}.sql").exists()] == []
 
@@ -160,71 +161,3 @@ def test_ids_never_come_back(steps: list[tuple[int, Severity | None]]) -> None:
         current = after or current
         if current is not None:
             assert opened.setdefault(current.alert_id, current.opened_at) == current.opened_at
-
-
-def alert(severity: Severity = Severity.WARNING, *, is_open: bool = True) -> Alert:
-    opened = advance(None, Finding("r", severity, "s", "m"), now=NOON, run_id="run")
-    assert opened is not None
-    closed = advance(opened, None, now=NOON, run_id="run")
-    assert closed is not None
-    return opened if is_open else closed
-
-
-def record(event: Event, outcome: Outcome, *, severity: Severity = Severity.WARNING, attempt: int = 1) -> Record:
-    return Record(alert().alert_id, event, severity, "log", attempt, outcome, NOON)
-
-
-@pytest.mark.parametrize(
-    ("of", "records", "expected"),
-    [
-        (alert(), [], (Event.OPENED, 1)),
-        (alert(Severity.INFO), [], None),
-        (alert(), [record(Event.OPENED, Outcome.SENT)], None),
-        (alert(), [record(Event.OPENED, Outcome.CLAIMED)], None),
-        (alert(), [record(Event.OPENED, Outcome.FAILED)], (Event.OPENED, 2)),
-        (alert(), [record(Event.OPENED, Outcome.FAILED, attempt=3)], None),
-        (alert(Severity.CRITICAL), [record(Event.OPENED, Outcome.SENT)], (Event.ESCALATED, 1)),
-        (alert(), [record(Event.OPENED, Outcome.SENT, severity=Severity.CRITICAL)], None),
-        (alert(is_open=False), [record(Event.OPENED, Outcome.SENT)], (Event.CLOSED, 1)),
-        (alert(is_open=False), [record(Event.OPENED, Outcome.SENT), record(Event.CLOSED, Outcome.SENT)], None),
-        (alert(is_open=False), [], None),
-        (alert(is_open=False), [record(Event.OPENED, Outcome.FAILED)], None),
-    ],
-    ids=[
-        "a new alert is told",
-        "info is not told",
-        "once",
-        "not while another tells it",
-        "again after a failure",
-        "three times at most",
-        "again when it gets worse",
-        "not when it gets better",
-        "when it closes",
-        "once when it closes",
-        "not of the end when nobody heard of the beginning",
-        "nor when the beginning failed",
-    ],
-)
-def test_what_an_alert_owes_its_target(of: Alert, records: list[Record], expected: tuple[Event, int] | None) -> None:
-    notice = owed(of, records, target="log", least=Severity.WARNING, clock=NOON)
-    assert (notice and (notice.event, notice.attempt)) == expected
-
-
-def test_a_claim_whose_holder_died_expires() -> None:
-    records = [record(Event.OPENED, Outcome.CLAIMED)]
-    later = owed(alert(), records, target="log", least=Severity.WARNING, clock=NOON + timedelta(minutes=11))
-    assert later is not None
-    assert later.attempt == 2
-
-
-@given(st.text())
-def test_clean_text_is_one_short_line(text: str) -> None:
-    cleaned = clean(text)
-    assert len(cleaned) <= MAX_TEXT
-    assert len(cleaned.splitlines()) <= 1
-
-
-def test_a_message_names_severity_time_and_runbook() -> None:
-    title, body = compose([Notice(alert(), Event.OPENED, "log"), Notice(alert(is_open=False), Event.CLOSED, "log")])
-    assert title == "PowerSense opened [warning] s (+1)"
-    assert "Since 2017-09-30 12:00 UTC, closed 2017-09-30 12:00 UTC. Runbook: docs/runbook.md#r" in body

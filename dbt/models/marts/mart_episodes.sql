@@ -2,6 +2,12 @@ with episodes as (
     select * from {{ ref('stg_powersense__episodes') }}
 ),
 
+labels as (
+    select * from {{ ref('stg_powersense__episode_labels') }}
+    order by episode_id asc, labelled_at desc, label desc
+    limit 1 by episode_id
+),
+
 areas as (
     select * from {{ ref('dim_areas') }}
 ),
@@ -26,9 +32,14 @@ told as (
         episodes.peak_z_score as peak_z_score,
         episodes.peak_deviation_mw as peak_deviation_mw,
         episodes.explanation as explanation,
+        if(labels.label = 'none', null, toString(labels.label)) as label,
+        if(labels.label = 'none', null, labels.comment) as label_comment,
+        if(labels.label = 'none', null, labels.author) as labelled_by,
+        if(labels.label = 'none', null, labels.labelled_at) as labelled_at,
         episodes.updated_at as updated_at
     from episodes
     left join areas on episodes.area = areas.area
+    left join labels on episodes.episode_id = labels.episode_id
     where episodes.state != 'retracted'
 )
 

@@ -5,6 +5,7 @@ with alerts as (
 open_alerts as (
     select
         alert_id,
+        group_id,
         fingerprint,
         rule,
         severity,

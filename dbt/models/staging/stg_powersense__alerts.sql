@@ -4,6 +4,7 @@ with source as (
 
 select
     alert_id,
+    group_id,
     fingerprint,
     rule,
     severity,

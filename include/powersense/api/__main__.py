@@ -42,8 +42,13 @@ def _serve(host: str, port: int) -> int:
     import uvicorn
 
     from powersense.api.alone import create_service
+    from powersense.streaming.logs import set_up
 
-    uvicorn.run(create_service(get_settings().powersense_api_keys), host=host, port=port, log_level="info")
+    settings = get_settings()
+    service = create_service(settings.powersense_api_keys, settings.powersense_api_key_files)
+    # Its own log and uvicorn's in one form; with uvicorn's default, JSON lines would be half of it.
+    set_up(settings)
+    uvicorn.run(service, host=host, port=port, log_config=None)
     return 0
 
 

@@ -168,7 +168,12 @@ def new_key(name: str, scope: Scope) -> tuple[str, ApiKey]:
     if not _NAME.match(name):
         raise ConfigurationError(f"name={name!r}: give 1 to 64 letters, digits, dots, hyphens or underscores")
     key = f"ps_{secrets.token_urlsafe(32)}"
-    return key, ApiKey(name, scope, _digest(key))
+    return key, key_entry(name, scope, key)
+
+
+def key_entry(name: str, scope: Scope, key: str) -> ApiKey:
+    """Return what is configured of a key that was made elsewhere."""
+    return ApiKey(name, scope, _digest(key))
 
 
 def _find(keys: Sequence[ApiKey], presented: str) -> ApiKey | None:

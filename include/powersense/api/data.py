@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
+from powersense.api.alert_reads import add_alert_reads
+from powersense.api.buckets import MAX_POINTS, bucket_seconds
 from powersense.api.data_answers import DataAnswers, data_answers
 from powersense.api.data_findings import add_findings
 from powersense.api.data_parameters import (
@@ -18,7 +19,6 @@ from powersense.api.data_parameters import (
     KnownAt,
     Limit,
     Metrics,
-    Range,
     Start,
     UpTo,
     VintageName,
@@ -28,6 +28,8 @@ from powersense.api.data_parameters import (
     within_limits,
 )
 from powersense.api.data_rows import AreaRow, CoverageRow, CurveRow, MeasurementRow, SeriesRow, WeatherRow
+from powersense.api.page_load import add_load
+from powersense.api.page_quality import add_quality
 from powersense.api.problems import answers
 from powersense.contracts import AREAS, LOAD_METRIC, NATIONAL_AREA
 from powersense.settings import get_settings
@@ -36,10 +38,8 @@ from powersense.warehouse.data_reads import Question
 DAY = timedelta(days=1)
 # Of weather every station's reports of the range are read: a quarter of all France's takes seconds.
 MAX_WEATHER_DAYS = 92
-MAX_POINTS = 2_000
-
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-_WIDTHS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
+# Up to here a question costs the server planning rather than reading.
+SHORT_SERIES_DAYS = 31
 
 Versions = Annotated[
     Literal["known", "all"],
@@ -58,6 +58,9 @@ def data_routes() -> APIRouter:
     _add_measurements(routes, shared)
     _add_surroundings(routes, shared)
     add_findings(routes, shared)
+    add_alert_reads(routes, shared)
+    add_quality(routes, shared)
+    add_load(routes, shared)
     return routes
 
 
@@ -110,7 +113,8 @@ def _add_measurements(routes: APIRouter, shared: DataAnswers) -> None:
         if versions == "all":
             question = Question("api_versions", (*key, "vintage", "publisher", "version"), parameters)
         else:
-            question = Question("api_measurements", key, parameters)
+            is_short = len(chosen) * len(wanted) * asked.days <= SHORT_SERIES_DAYS
+            question = Question("api_measurements", key, parameters, is_short=is_short)
         return await shared.answer(request, question, after=after, limit=limit)
 
     @routes.get("/curve", responses=data_answers(CurveRow))
@@ -169,20 +173,3 @@ def _add_surroundings(routes: APIRouter, shared: DataAnswers) -> None:
         parameters = asked.bounds() | known_at(known) | {"areas": areas_of(areas)}
         question = Question("api_weather", ("area", "observed_at"), parameters)
         return await shared.answer(request, question, after=after, limit=limit)
-
-
-def bucket_seconds(asked: Range, *, points: int) -> int:
-    """Return the width of the buckets, counted from the epoch, of which at most `points` touch a range.
-
-    >>> from powersense.api.data_parameters import instant
-    >>> bucket_seconds(Range(instant("start", "2017-01-01T00:00Z"), instant("end", "2017-01-02T00:00Z")), points=2_000)
-    900
-    >>> bucket_seconds(Range(instant("start", "2012-01-01T00:00Z"), instant("end", "2022-01-01T00:00Z")), points=2_000)
-    172800
-    """
-    seconds = (asked.end - asked.start).total_seconds()
-    # A range that begins within a bucket touches one more.
-    fitting = [width for width in _WIDTHS if seconds / width + 1 <= points]
-    if fitting:
-        return fitting[0]
-    return math.ceil(seconds / (_DAY * (points - 1))) * _DAY

@@ -28,6 +28,7 @@ from powersense.api.data_parameters import (
 from powersense.api.data_rows import (
     AlertRow,
     AlertState,
+    EpisodeLabelOrNone,
     EpisodeRow,
     EpisodeState,
     ForecastRow,
@@ -46,6 +47,10 @@ DAY = timedelta(days=1)
 
 OnlyAnomalies = Annotated[bool, Query(description="leave out what is no anomaly")]
 EpisodeStates = Annotated[list[EpisodeState] | None, Query(max_length=3, description="default: open and closed")]
+EpisodeLabels = Annotated[
+    list[EpisodeLabelOrNone] | None, Query(max_length=4, description="none: without; default: all")
+]
+Detectors = Annotated[list[str] | None, Query(max_length=50, description="names of detectors; default: all")]
 AlertStates = Annotated[list[AlertState] | None, Query(max_length=2, description="default: open and closed")]
 Severities = Annotated[list[Severity] | None, Query(max_length=3, description="default: all")]
 RunStates = Annotated[list[RunState] | None, Query(max_length=3, description="default: all")]
@@ -85,14 +90,23 @@ def _add_scores(routes: APIRouter, shared: DataAnswers) -> None:
         request: Request,
         areas: Areas = None,
         states: EpisodeStates = None,
+        labels: EpisodeLabels = None,
+        detectors: Detectors = None,
         start: Start = "",
         end: End = "",
         after: After = "",
         limit: Limit = None,
     ) -> Response:
         """List episodes that overlap a range (all by default), the newest first."""
-        asked = _half_open(start, end)
-        parameters = asked.bounds() | {"areas": areas_of(areas), "states": states or ["open", "closed"]}
+        asked = half_open(start, end)
+        chosen = {
+            "areas": areas_of(areas),
+            "states": states or ["open", "closed"],
+            "labels": labels or list(get_args(EpisodeLabelOrNone)),
+            "detectors": detectors or [],
+            "episode_ids": [],
+        }
+        parameters = asked.bounds() | known_at("") | chosen
         question = Question("api_episodes", ("started_at", "episode_id"), parameters)
         return await shared.answer(request, question, after=after, limit=limit)
 
@@ -145,8 +159,9 @@ def _add_operations(routes: APIRouter, shared: DataAnswers) -> None:
         chosen = {
             "states": states or list(get_args(AlertState)),
             "severities": severities or list(get_args(Severity)),
+            "group_ids": [],
         }
-        question = Question("api_alerts", ("opened_at", "alert_id"), _half_open(start, end).bounds() | chosen)
+        question = Question("api_alerts", ("opened_at", "alert_id"), half_open(start, end).bounds() | chosen)
         return await shared.answer(request, question, after=after, limit=limit)
 
     @routes.get("/runs", responses=data_answers(IngestionRunRow))
@@ -161,10 +176,10 @@ def _add_operations(routes: APIRouter, shared: DataAnswers) -> None:
     ) -> Response:
         """List batches of ingestion runs that started within a range (all by default), the newest first."""
         chosen = {"states": states or list(get_args(RunState)), "sources": sources or []}
-        question = Question("api_runs", ("started_at", "batch_id"), _half_open(start, end).bounds() | chosen)
+        question = Question("api_runs", ("started_at", "batch_id"), half_open(start, end).bounds() | chosen)
         return await shared.answer(request, question, after=after, limit=limit)
 
 
-def _half_open(start: str, end: str) -> Range:
+def half_open(start: str, end: str) -> Range:
     """Return a range of which either end may be left out."""
     return range_of(start or ALL_TIME.start.isoformat(), end or ALL_TIME.end.isoformat(), default=DAY)

@@ -11,6 +11,8 @@ from powersense.api.data_parameters import VintageName
 
 Direction = Literal["low", "none", "high"]
 EpisodeState = Literal["open", "closed", "retracted"]
+EpisodeLabel = Literal["true_event", "data_error", "false_alarm"]
+EpisodeLabelOrNone = Literal["true_event", "data_error", "false_alarm", "none"]
 AlertState = Literal["open", "closed"]
 Severity = Literal["info", "warning", "critical"]
 RunState = Literal["running", "success", "failed"]
@@ -102,7 +104,7 @@ class ScoreRow(_Row):
 
 
 class EpisodeRow(_Row):
-    """Contiguous anomalies of one series."""
+    """Contiguous anomalies of one series, and what people say of them; null where nobody says anything."""
 
     episode_id: str
     detector: str
@@ -118,6 +120,10 @@ class EpisodeRow(_Row):
     severity: str
     explanation: str
     state: EpisodeState
+    label: EpisodeLabel | None
+    label_comment: str | None
+    labelled_by: str | None
+    labelled_at: datetime | None
     run_id: str
     updated_at: datetime
 
@@ -191,6 +197,7 @@ class AlertRow(_Row):
     occurrences: int
     notified_at: datetime | None
     run_id: str
+    group_id: str
 
 
 class IngestionRunRow(_Row):

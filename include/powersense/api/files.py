@@ -33,11 +33,11 @@ from powersense.api.file_answers import (
 from powersense.api.file_requests import (
     ReleaseRequest,
     RunRequest,
-    body_of,
     read_declaration,
     read_release,
     read_run_request,
 )
+from powersense.api.model_body import body_of
 from powersense.api.problems import ProblemError, answers
 from powersense.errors import SourceDeclarationError
 from powersense.files.declaration import Ingestion

@@ -15,6 +15,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from powersense.errors import (
     ConfigurationError,
@@ -112,8 +113,12 @@ def describe_problems(app: FastAPI) -> None:
         return problem(error.status, error.detail, fields=error.fields, headers=error.headers)
 
     @app.exception_handler(StarletteHTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail), headers=error.headers)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names those of the first route of an address; each of our routes has one method.
+            headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+        return problem(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -131,6 +136,12 @@ def describe_problems(app: FastAPI) -> None:
     async def broke(_: Request, error: Exception) -> JSONResponse:
         # Starlette logs it with its traceback once this has answered.
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed; its log says why.")
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return the methods of all routes at a request's address."""
+    here = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in here for method in getattr(route, "methods", None) or ()}
 
 
 def _answer(error: PowerSenseError) -> JSONResponse:

@@ -19,8 +19,12 @@ class Workspace(Protocol):
 
     - `scoring_points`: one row per known load of the targets' days and of the detector's history before them: `area`,
       `day` (Paris), `bucket` (minutes of the Paris day, steps of 15), `day_type`, `observed_at` (UTC), `vintage`,
-      `version`, `value` (MW), `is_target`, `is_usable` (false: a past anomaly or an outage; no baseline may hold it).
-      In a superseded load's bucket stands the value that supersedes it, with that one's `observed_at`; no target.
+      `version`, `value` (MW), `is_target`, `is_accepted` (a label says that it is usual: a baseline may hold it though
+      it is flagged), `is_usable` (false: a past anomaly, an outage, or what a label says is not usual; no baseline may
+      hold it). In a superseded load's bucket stands the value that supersedes it, with that one's `observed_at`; no
+      target.
+    - `scoring_wider_bands`: `area`, `observed_at` of targets whose band false alarms have widened, `low_factor` and
+      `high_factor`: what the band's half is multiplied with. Of any other target both are 1.
     - `scoring_flags`: `area`, `observed_at` of the targets that stand as anomalies from an earlier scoring.
     - `scoring_results`: empty; the detector's answer, see `Detector.score`.
     """
@@ -63,9 +67,10 @@ class Detector(Protocol):
     def score(self, workspace: Workspace) -> int:
         """Leave in `scoring_results` at least one row per target; the one of the highest `pass` counts.
 
-        The score of a target rests on points of earlier days only, of which none is a past anomaly, an outage, or a
-        target that the result itself flags; or on a forecast issued before it. So it does not matter in what portions
-        a range is scored.
+        The score of a target rests on points of earlier days only, of which none is an outage, labelled as not usual,
+        or, unless a label accepts it, a past anomaly or a target that the result itself flags; or on a forecast issued
+        before it. Its band rests on labels of episodes that had ended. So it does not matter in what portions a range
+        is scored, as long as the labels are the same.
 
         Returns:
             Number of passes made.

@@ -13,6 +13,7 @@ from powersense.local.options import PROJECT_ROOT, StackOptions
 from powersense.local.ports import LOOPBACK
 from powersense.local.postgres import EmbeddedPostgres
 from powersense.local.state import Secrets
+from powersense.page import URL_PREFIX as PAGE_PREFIX
 
 ADMIN = "admin"
 VIEWER = "viewer"
@@ -85,6 +86,8 @@ def _process_variables(options: StackOptions) -> dict[str, str]:
         ),
         "MODEL_STORE_URL": inherited.get("MODEL_STORE_URL") or f"file://{options.state_dir / 'models'}",
         "POWERSENSE_SCHEDULES": "off" if options.mode == "demo-once" else inherited.get("POWERSENSE_SCHEDULES", "on"),
+        "POWERSENSE_PUBLIC_URL": inherited.get("POWERSENSE_PUBLIC_URL")
+        or f"http://{LOOPBACK}:{options.airflow_port}{PAGE_PREFIX}/",
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
         # Tasks that share two cores lose half of them to OpenBLAS's waiting threads.

@@ -160,13 +160,20 @@ class EmbeddedClickHouse:
 
 
 def engine_command(
-    data_dir: Path, http_port: int, tcp_port: int | None = None, *, stop_with_parent: bool = False
+    data_dir: Path,
+    http_port: int,
+    tcp_port: int | None = None,
+    *,
+    backups_dir: Path | None = None,
+    stop_with_parent: bool = False,
 ) -> list[str]:
     """Return the command line that runs an engine in the foreground; the passwords go by the environment."""
     command = [sys.executable, "-m", "powersense.local.clickhouse", "--data-dir", str(data_dir)]
     command += ["--http-port", str(http_port)]
     if tcp_port is not None:
         command += ["--tcp-port", str(tcp_port)]
+    if backups_dir is not None:
+        command += ["--backups-dir", str(backups_dir)]
     return command + (["--stop-with-parent"] if stop_with_parent else [])
 
 
@@ -211,6 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data; one engine per folder")
     parser.add_argument("--http-port", type=int, default=int(os.environ.get(HTTP_PORT_VARIABLE, "8123")))
     parser.add_argument("--tcp-port", type=int, default=None, help="also open the native interface")
+    parser.add_argument("--backups-dir", type=Path, default=None, help="folder of backups; default: in --data-dir")
     parser.add_argument("--stop-with-parent", action="store_true", help="end when the starting process is gone")
     options = parser.parse_args(arguments)
     passwords = [os.environ.get(name, "") for name in (WRITER_PASSWORD_VARIABLE, READER_PASSWORD_VARIABLE)]
@@ -229,6 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
             writer_password=passwords[0],
             reader_password=passwords[1],
             loader_password=os.environ.get(LOADER_PASSWORD_VARIABLE, ""),
+            backups_dir=options.backups_dir,
         )
         return serve(data_dir, tcp=options.tcp_port is not None, stop_with_parent=options.stop_with_parent)
     except (PortInUseError, EngineLockedError) as error:

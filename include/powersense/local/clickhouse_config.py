@@ -32,7 +32,7 @@ TABLE_ENGINES = (
     "Dictionary",
 )
 
-WRITER_GRANTS = (
+_TABLE_GRANTS = (
     f"GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY ON {DATABASES}",
     f"GRANT DROP DATABASE, DROP TABLE, DROP VIEW, DROP DICTIONARY, TRUNCATE, OPTIMIZE, dictGet ON {DATABASES}",
     f"GRANT SYSTEM SYNC REPLICA, SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM VIEWS ON {DATABASES}",
@@ -40,9 +40,15 @@ WRITER_GRANTS = (
     "GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM FLUSH LOGS ON *.*",
     "GRANT SELECT ON system.*",
 )
-# What the autoloader's reads through the engine need on top: files of the server's machine, and object stores.
+# Backups go to the one disk that the server names for them; who holds these rights can add one there, not remove any.
+WRITER_GRANTS = (
+    *_TABLE_GRANTS,
+    f"GRANT BACKUP ON {DATABASES}",
+    "GRANT READ, WRITE ON DISK",
+)
+# What the autoloader's reads through the engine need: files of the server's machine, and object stores.
 LOADER_GRANTS = (
-    *WRITER_GRANTS,
+    *_TABLE_GRANTS,
     "GRANT READ ON FILE",
     "GRANT READ ON S3",
     "GRANT READ ON AZURE",
@@ -75,6 +81,10 @@ _CONFIG = """<clickhouse>
     <size>10M</size>
     <count>3</count>
   </logger>
+  <storage_configuration>
+    <disks><backups><type>local</type><path>{backups_dir}/</path></backups></disks>
+  </storage_configuration>
+  <backups><allowed_disk>backups</allowed_disk></backups>
   <merge_tree>
     <!-- A retried insert that carries a deduplication token is recognised for this many blocks. -->
     <non_replicated_deduplication_window>1000</non_replicated_deduplication_window>
@@ -125,6 +135,7 @@ def write_configuration(  # noqa: PLR0913 - keyword-only
     writer_password: str,
     reader_password: str,
     loader_password: str = "",
+    backups_dir: Path | None = None,
 ) -> None:
     """Write ``config.xml`` and ``users.xml`` into the engine's folder, readable by their owner only.
 
@@ -135,11 +146,15 @@ def write_configuration(  # noqa: PLR0913 - keyword-only
         writer_password: Password of ``powersense_writer``; only its SHA-256 is written.
         reader_password: Password of ``powersense_reader``; only its SHA-256 is written.
         loader_password: Password of ``powersense_loader``; empty: there is no such user.
+        backups_dir: Folder of the disk that backups go to, made if absent; by default ``backups`` in ``data_dir``.
     """
+    backups = (backups_dir or data_dir / "backups").resolve()
+    backups.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = _CONFIG.format(
         http_port=http_port,
         tcp_port=f"<tcp_port>{tcp_port}</tcp_port>" if tcp_port is not None else "",
         max_memory_bytes=MAX_MEMORY_BYTES,
+        backups_dir=escape(str(backups)),
     )
     listed = [
         _user(WRITER, password=writer_password, profile="writer", grants=WRITER_GRANTS),

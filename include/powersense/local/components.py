@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from powersense.api.auth import key_entry
 from powersense.local import clickhouse, kafka
 from powersense.local.airflow_api import AirflowApi
 from powersense.local.options import StackOptions
@@ -14,6 +15,9 @@ from powersense.local.ports import is_free
 from powersense.local.postgres import EmbeddedPostgres
 from powersense.local.state import Secrets, StateFolder
 from powersense.local.supervisor import Component
+
+# Stands in logs, and in what people do with it.
+API_KEY_NAME = "local-stack"
 
 AIRFLOW_COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": (),
@@ -49,7 +53,11 @@ class ComponentFactory:
             secrets.clickhouse_loader_password,
         )
         command = clickhouse.engine_command(
-            self.state.path / "clickhouse", options.clickhouse_http_port, options.clickhouse_tcp_port
+            self.state.path / "clickhouse",
+            options.clickhouse_http_port,
+            options.clickhouse_tcp_port,
+            # Beside the data: whoever removes a broken data folder keeps them.
+            backups_dir=self.state.path / "backups",
         )
         component = self._component(
             "clickhouse", command, is_ready=lambda: clickhouse.ping(options.clickhouse_http_port)
@@ -77,6 +85,20 @@ class ComponentFactory:
         """Return the worker that scores the stream; it waits by itself for broker, model and warehouse."""
         command = [sys.executable, "-m", "powersense.streaming"]
         return self._component("stream-worker", command, is_ready=lambda: True)
+
+    def data_api(self) -> Component:
+        """Return the Data API service with its page, metrics and dead-man's switch; the stack's own key may write."""
+        port, configured = self.options.api_port, self.environment.get("POWERSENSE_API_KEYS", "")
+        own = key_entry(API_KEY_NAME, "write", self.secrets.data_api_key)
+        entries = ",".join(filter(None, [f"{own.name}:{own.scope}:{own.sha256}", configured]))
+        command = [sys.executable, "-m", "powersense.api", "serve", "--port", str(port)]
+        component = self._component("data-api", command, is_ready=lambda: not is_free(port))
+        # What runs beside the stack reads its key there (observability/prometheus/local.yml); only its owner may.
+        keys = self.state.path / "keys"
+        keys.mkdir(mode=0o700, exist_ok=True)
+        files = f"prometheus:read:{keys / 'prometheus'},alertmanager:write:{keys / 'alertmanager'}"
+        own_keys = {"POWERSENSE_API_KEYS": entries, "POWERSENSE_API_KEY_FILES": files}
+        return replace(component, environment={**self.environment, **own_keys})
 
     def airflow(self, api: AirflowApi) -> list[Component]:
         """Return Airflow's four processes; they are ready when all report their heartbeats."""

@@ -31,6 +31,7 @@ class StackOptions:
         clickhouse_tcp_port: loopback port of ClickHouse's native interface; None opens none.
         replay_port: loopback port of the portal's replay; unused in `live`.
         kafka_port: loopback port of the embedded broker; unused where another broker is configured.
+        api_port: loopback port of the Data API service; unused in `demo-once`.
     """
 
     mode: Mode
@@ -41,6 +42,7 @@ class StackOptions:
     clickhouse_tcp_port: int | None
     replay_port: int
     kafka_port: int
+    api_port: int
 
     @property
     def has_broker(self) -> bool:
@@ -51,6 +53,11 @@ class StackOptions:
     def has_replay(self) -> bool:
         """True when the upstream is the local replay."""
         return self.mode != "live"
+
+    @property
+    def has_services(self) -> bool:
+        """True when the stack goes on running: then the stream's worker and the Data API service run in it."""
+        return self.mode != "demo-once"
 
     def require_free_ports(self) -> None:
         """Refuse to start on a port that is taken.
@@ -66,6 +73,8 @@ class StackOptions:
         if self.has_broker:
             require_free("the Kafka broker", self.kafka_port, variable="KAFKA_PORT")
         require_free("Airflow", self.airflow_port, variable="AIRFLOW_PORT")
+        if self.has_services:
+            require_free("the Data API", self.api_port, variable="POWERSENSE_API_PORT")
 
 
 def read_options(mode: Mode, environment: Mapping[str, str] | None = None) -> StackOptions:
@@ -90,6 +99,7 @@ def read_options(mode: Mode, environment: Mapping[str, str] | None = None) -> St
         clickhouse_tcp_port=_port(values, "CLICKHOUSE_TCP_PORT", 0) if tcp_port else None,
         replay_port=_port(values, "REPLAY_PORT", 8190),
         kafka_port=_port(values, "KAFKA_PORT", 9092),
+        api_port=_port(values, "POWERSENSE_API_PORT", 8090),
     )
 
 

@@ -26,6 +26,7 @@ from powersense.local.replay_settings import replay_arguments, sample_variables
 from powersense.local.state import StateFolder
 from powersense.local.stop_request import StoppedError, StopRequest
 from powersense.local.supervisor import Supervisor, log_tail
+from powersense.page import URL_PREFIX as PAGE_PREFIX
 
 _SETTINGS_FILE = PROJECT_ROOT / "airflow_settings.yaml"
 _WATCH_SECONDS = 0.5
@@ -101,8 +102,12 @@ class Stack:
                 self.supervisor.start(component)
             self._await(*(component.name for component in components), seconds=_AIRFLOW_READY_SECONDS)
             details.append(self.base_url)
-        if self.options.mode != "demo-once":
+        if self.options.has_services:
             self.supervisor.start(self._components.stream_worker())
+            self.supervisor.start(self._components.data_api())
+            with self.progress.stage("Data API") as details:
+                self._await("data-api", seconds=_ENGINE_READY_SECONDS)
+                details.append(f"port {self.options.api_port}")
 
     def watch(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Keep the components running until a stop is requested or `is_over`.
@@ -135,6 +140,9 @@ class Stack:
         lines += [
             f"Kafka       {servers}{kept}: extracted-features, anomalies-detected",
             f"API         {self.base_url}{URL_PREFIX}/docs",
+            f"Data API    http://{LOOPBACK}:{options.api_port}{URL_PREFIX}, {URL_PREFIX}/metrics for Prometheus",
+            f"  page      http://{LOOPBACK}:{options.api_port}{PAGE_PREFIX}/",
+            f"  key       {secrets.data_api_key}",
             f"Logs        {self.state.logs}",
             "",
             "Look at     ingest_load: a run every 5 minutes",

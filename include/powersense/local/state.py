@@ -32,6 +32,7 @@ class Secrets:
     fernet_key: str
     jwt_secret: str
     api_secret_key: str
+    data_api_key: str
 
 
 class StateFolder:

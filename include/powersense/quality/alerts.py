@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, fields
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from powersense.quality.facts import run_query
+from powersense.quality.grouping import grouped
+from powersense.quality.groups import COLUMNS, alert_of, rule_groups
 from powersense.quality.lifecycle import Alert, advance
-from powersense.quality.rules.finding import Finding, Severity
+from powersense.quality.rules.finding import Finding
+from powersense.settings import get_settings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
-
-COLUMNS = tuple(field.name for field in fields(Alert))
 
 
 def apply_findings(
@@ -40,17 +41,19 @@ def apply_findings(
         worst[finding.fingerprint] = finding
     known = latest_alerts(client, fingerprints=worst)
     silent = [alert.fingerprint for alert in known.values() if alert.rule in checked and alert.is_open]
-    changed = []
+    opened: list[Alert] = []
+    kept: list[Alert] = []
     counts = {"opened": 0, "repeated": 0, "closed": 0}
     for fingerprint in sorted({*worst, *silent}):
         before = known.get(fingerprint)
         after = advance(before, worst.get(fingerprint), now=now, run_id=run_id)
         if after is None:
             continue
-        changed.append(after)
+        kind = _kind(before, after)
+        (opened if kind == "opened" else kept).append(after)
         known[fingerprint] = after
-        counts[_kind(before, after)] += 1
-    write(client, changed)
+        counts[kind] += 1
+    write(client, [*_in_groups(client, opened, now=now), *kept])
     return {**counts, "open": sum(alert.is_open for alert in known.values())}
 
 
@@ -60,15 +63,17 @@ def _kind(before: Alert | None, after: Alert) -> str:
     return "opened" if before is None or not before.is_open else "repeated"
 
 
+def _in_groups(client: Client, opened: Sequence[Alert], *, now: datetime) -> list[Alert]:
+    if not opened:
+        return []
+    known = rule_groups(client, [alert.rule for alert in opened])
+    return grouped(opened, known, now=now, window=timedelta(minutes=get_settings().alert_group_minutes))
+
+
 def latest_alerts(client: Client, *, fingerprints: Iterable[str] = ()) -> dict[str, Alert]:
     """Return, by fingerprint, every open alert and the latest alert of each of `fingerprints`."""
     rows = run_query(client, "latest_alerts", fingerprints=list(fingerprints))
-    return {row["fingerprint"]: _alert(row) for row in rows}
-
-
-def notifiable_alerts(client: Client) -> list[Alert]:
-    """Return the alerts about which somebody may still have to be told, oldest first."""
-    return [_alert(row) for row in run_query(client, "notifiable_alerts")]
+    return {row["fingerprint"]: alert_of(row) for row in rows}
 
 
 def write(client: Client, alerts: Iterable[Alert]) -> None:
@@ -76,7 +81,3 @@ def write(client: Client, alerts: Iterable[Alert]) -> None:
     rows = [[asdict(alert)[column] for column in COLUMNS] for alert in alerts]
     if rows:
         client.insert("alerts", rows, column_names=COLUMNS, settings={"insert_deduplicate": 0})
-
-
-def _alert(row: dict[str, Any]) -> Alert:
-    return Alert(**{**row, "severity": Severity(row["severity"])})

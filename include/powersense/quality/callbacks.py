@@ -50,4 +50,32 @@ def _task(instance: Any) -> str:
     return f"{instance.task_id}[{instance.map_index}]" if is_mapped else str(instance.task_id)
 
 
+def record_finish(context: Mapping[str, Any]) -> None:
+    """Record that a run reached its end; the dead-man's switch speaks when no run does any more."""
+    from powersense.warehouse.client import connect
+    from powersense.warehouse.finished_runs import record_finished_run
+
+    instance = context["ti"]
+    try:
+        with connect("writer") as client:
+            record_finished_run(client, dag_id=instance.dag_id, run_id=instance.run_id)
+    except WarehouseError as error:
+        # The switch tells of a warehouse that does not answer by itself.
+        logger.warning("The end of run %s of %s cannot be recorded: %s", instance.run_id, instance.dag_id, error)
+
+
 TASK_CALLBACKS: dict[str, Any] = {"on_failure_callback": alert_on_failure, "on_success_callback": close_on_success}
+
+
+def last_step(*, has_alerts: bool = True) -> dict[str, Any]:
+    """Return the callbacks of a core DAG's last step: those of every task, and the record that the run came so far.
+
+    A step that has nothing to do, and is skipped, ends its run as well.
+
+    Args:
+        has_alerts: as in `powersense.dag_defaults.task_defaults`.
+    """
+    callbacks: dict[str, Any] = {"on_success_callback": record_finish, "on_skipped_callback": record_finish}
+    if not has_alerts:
+        return callbacks
+    return TASK_CALLBACKS | callbacks | {"on_success_callback": [close_on_success, record_finish]}

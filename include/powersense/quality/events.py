@@ -41,14 +41,14 @@ def raise_event(finding: Finding, *, now: datetime, run_id: str) -> None:
 def _tell_unstored(finding: Finding, *, now: datetime, run_id: str) -> None:
     from powersense.quality import notify
     from powersense.quality.lifecycle import advance
-    from powersense.quality.notices import Event, Notice
+    from powersense.quality.notices import first_notice
 
     alert = advance(None, finding, now=now, run_id=run_id)
     if alert is None:
         return
     for target in notify.targets(get_settings()):
         try:
-            notify.send(target, [Notice(alert, Event.OPENED, target.name)])
+            notify.send(target, [first_notice(alert, target=target.name)])
         except (ConfigurationError, NotificationError) as error:
             logger.error("Notice not delivered: %s", error)
 

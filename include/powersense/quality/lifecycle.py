@@ -23,6 +23,7 @@ class Alert:
         closed_at: check instant of the recovery, UTC; None while open.
         occurrences: checks that saw the problem, each instant counted once.
         run_id: the run that changed the alert last.
+        group_id: the group that it opened in; its own id until a group is chosen.
     """
 
     alert_id: str
@@ -40,6 +41,7 @@ class Alert:
     occurrences: int
     notified_at: datetime | None
     run_id: str
+    group_id: str
 
     @property
     def is_open(self) -> bool:
@@ -69,8 +71,9 @@ def _open(previous: Alert | None, finding: Finding, *, now: datetime, run_id: st
     if previous is not None and previous.closed_at is not None and now <= previous.closed_at:
         return None
     seed = f"{finding.fingerprint}\n{previous.alert_id if previous else ''}"
+    alert_id = hashlib.sha256(seed.encode()).hexdigest()[:16]
     return Alert(
-        alert_id=hashlib.sha256(seed.encode()).hexdigest()[:16],
+        alert_id=alert_id,
         fingerprint=finding.fingerprint,
         rule=finding.rule,
         severity=finding.severity,
@@ -85,6 +88,7 @@ def _open(previous: Alert | None, finding: Finding, *, now: datetime, run_id: st
         occurrences=1,
         notified_at=None,
         run_id=run_id,
+        group_id=alert_id,
     )
 
 

@@ -1,19 +1,20 @@
-"""Edge to people: the log, and every Apprise URL of `ALERT_NOTIFY_URLS` or of an Airflow connection."""
+"""Edge to people: the log, and every Apprise URL of the settings `ALERT_*_URLS` or of an Airflow connection."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow.sdk import BaseNotifier
 
 from powersense.errors import ConfigurationError, NotificationError
-from powersense.quality.notices import Event, Notice, compose
+from powersense.quality.notices import Event, Notice
 from powersense.quality.rules.finding import Severity
-from powersense.settings import Settings
+from powersense.quality.wording import Links, compose
+from powersense.settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class AlertNotifier(BaseNotifier):
         sender = apprise.Apprise()
         if not sender.add(self.target.url):
             raise ConfigurationError(
-                f"ALERT_NOTIFY_URLS: Apprise does not understand the {self.target.name} URL; "
+                f"ALERT_NOTIFY_URLS or ALERT_ESCALATE_URLS: Apprise does not understand the {self.target.name} URL; "
                 "see https://github.com/caronc/apprise/wiki"
             )
         is_sent = sender.notify(
@@ -76,12 +77,27 @@ class AlertNotifier(BaseNotifier):
 
 def targets(settings: Settings) -> list[Target]:
     """Return everybody to tell: the log, then each URL, whose secrets Airflow masks in every log from here on."""
+    urls = _split(settings.alert_notify_urls) + _connection_urls(settings.alert_notify_connection)
+    return [Target(LOG_TARGET), *_masked(urls)]
+
+
+def escalation_targets(settings: Settings) -> list[Target]:
+    """Return those who hear of what nobody acknowledged, and of nothing else; `targets` hear of it as well."""
+    known = {target.url for target in targets(settings)}
+    return _masked(url for url in _split(settings.alert_escalate_urls) if url not in known)
+
+
+def _split(urls: str) -> list[str]:
+    return urls.replace(",", " ").split()
+
+
+def _masked(urls: Iterable[str]) -> list[Target]:
     from airflow.sdk.log import mask_secret
 
-    urls = settings.alert_notify_urls.replace(",", " ").split() + _connection_urls(settings.alert_notify_connection)
-    for url in urls:
+    found = list(dict.fromkeys(urls))
+    for url in found:
         mask_secret(url)
-    return [Target(LOG_TARGET), *(Target(_name(url), url) for url in dict.fromkeys(urls))]
+    return [Target(_name(url), url) for url in found]
 
 
 def _connection_urls(connection_id: str) -> list[str]:
@@ -106,16 +122,32 @@ def send(target: Target, notices: Sequence[Notice]) -> None:
     Raises:
         ConfigurationError, NotificationError: see `AlertNotifier.notify`.
     """
-    title, body = compose(notices)
+    settings = get_settings()
+    title, body = compose(notices, Links(settings.powersense_public_url, settings.powersense_runbook_url))
+    send_text(target, title, body, notify_type=_notify_type(notices))
+
+
+def send_text(target: Target, title: str, body: str, *, notify_type: str) -> None:
+    """Tell one target something that no stored alert is about.
+
+    Args:
+        target: whom.
+        title: one line.
+        body: plain text.
+        notify_type: Apprise's message type: `info`, `success`, `warning` or `failure`.
+
+    Raises:
+        ConfigurationError, NotificationError: see `AlertNotifier.notify`.
+    """
     if target.name == LOG_TARGET:
         logger.warning("%s\n%s", title, body)
         return
-    AlertNotifier(target=target, title=title, body=body, notify_type=_notify_type(notices))({})
+    AlertNotifier(target=target, title=title, body=body, notify_type=notify_type)({})
 
 
 def _notify_type(notices: Sequence[Notice]) -> str:
     """Return Apprise's message type, which targets show as a colour or an icon."""
-    open_ones = [notice.alert.severity for notice in notices if notice.event is not Event.CLOSED]
+    open_ones = [notice.severity for notice in notices if notice.event is not Event.CLOSED]
     if not open_ones:
         return "success"
     return "failure" if Severity.CRITICAL in open_ones else "warning"

@@ -132,8 +132,12 @@ def read_frame(client: Client, name: str, parameters: Mapping[str, Any], *, inst
 def anomalous_half_hours(
     client: Client, *, areas: Sequence[str], start: datetime, end: datetime
 ) -> dict[str, list[datetime]]:
-    """Return by area the half-hours of [start, end), by their start (UTC), in which any detector's anomaly stands."""
-    parameters = {"metric": LOAD_METRIC, "areas": list(areas), "start": start, "end": end}
+    """Return by area the half-hours of [start, end), by their start (UTC), that are not usual.
+
+    In these any detector's anomaly stands that no label calls false, or an episode's label says that it was an error
+    or a true event.
+    """
+    parameters = {"metric": LOAD_METRIC, "areas": list(areas), "start": start, "end": end, "as_of": EVER}
     found: dict[str, list[datetime]] = {area: [] for area in areas}
     for area, half_hour in client.query(statement("anomalous_half_hours"), parameters=parameters).result_rows:
         found[area].append(half_hour)

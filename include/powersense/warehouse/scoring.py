@@ -26,16 +26,6 @@ if TYPE_CHECKING:
 
 SESSION_TIMEOUT_SECONDS = 600
 
-_TABLES = (
-    "scoring_targets",
-    "scoring_known",
-    "scoring_superseded",
-    "scoring_points",
-    "scoring_flags",
-    "scoring_results",
-    "scoring_final",
-    "scoring_changes",
-)
 # In the order of scoring_counts.sql.
 _COUNTS = (
     "points_scored",
@@ -118,12 +108,19 @@ class ScoringWorkspace:
         """
         return self._choose("scoring_due_targets", {"start": since, "end": now, "changed_since": changed_since})
 
-    def prepare(self, extent: Extent, *, history_days: int) -> None:
-        """Make the tables that a detector finds; `history_days` before the first target are read."""
+    def prepare(self, extent: Extent, *, history_days: int, band: Mapping[str, float]) -> None:
+        """Make the tables that a detector finds.
+
+        Args:
+            extent: of the targets.
+            history_days: Paris days before the first target that are read.
+            band: how false alarms widen the band, `detection.labels.BAND_PARAMETERS`.
+        """
         first_day = extent.start.astimezone(PARIS).date() - timedelta(days=history_days)
         self._extent = {"start": extent.start, "end": extent.end, "history_start": local_midnight(first_day)}
-        for name in ("known", "superseded", "points", "results", "flags", "known_flags"):
+        for name in ("labels", "known", "superseded", "points", "results", "flags", "known_flags"):
             self._run(f"scoring_{name}")
+        self._run("scoring_wider_bands", **band)
 
     def finish(self, *, run_id: str, critical_share: float) -> dict[str, int]:
         """Freeze the results and store the changes in `anomalies`; returns counts of points, anomalies and changes."""
@@ -143,8 +140,7 @@ class ScoringWorkspace:
 
     def drop(self) -> None:
         """Free the session's tables at once, instead of when the session times out."""
-        for table in _TABLES:
-            self.execute("DROP TEMPORARY TABLE IF EXISTS {table:Identifier}", {"table": table})
+        self.execute(statement("scoring_drop"), {})
 
     @property
     def _parameters(self) -> dict[str, Any]:

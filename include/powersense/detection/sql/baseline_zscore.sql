@@ -1,5 +1,6 @@
 -- Every target of `areas` (all, if empty) from `first_day` on against its baseline; none holds what `scoring_flags` holds.
--- The formula and its source stand in detection/baseline_zscore.py. No frame reaches the scored day itself.
+-- The formula and its source stand in detection/baseline_zscore.py, that of wider bands in detection/labels.py. No frame
+-- reaches the scored day itself.
 INSERT INTO scoring_results
 (
     pass, area, day, bucket, day_type, observed_at, vintage, version, value, expected_mw, scale_mw, z_score, lower_mw, upper_mw,
@@ -10,7 +11,7 @@ WITH
     (
         SELECT
             *,
-            is_usable AND (area, observed_at) NOT IN (SELECT area, observed_at FROM scoring_flags) AS is_sample
+            is_usable AND (is_accepted OR (area, observed_at) NOT IN (SELECT area, observed_at FROM scoring_flags)) AS is_sample
         FROM scoring_points
         WHERE empty({areas:Array(String)}) OR area IN {areas:Array(String)}
     ),
@@ -78,6 +79,16 @@ WITH
             greatest({min_deviation_mw:Float64}, {min_deviation_share:Float64} * ifNull(expected, 0)) AS min_deviation,
             greatest({threshold:Float64} * scale, min_deviation) AS half_band
         FROM centred
+    ),
+    banded AS
+    (
+        SELECT
+            scaled.*,
+            expected - half_band * greatest(1, wider.low_factor) AS lower,
+            expected + half_band * greatest(1, wider.high_factor) AS upper,
+            greatest(1, multiIf(NOT is_scored, 1, value < expected, wider.low_factor, wider.high_factor)) AS own_factor
+        FROM scaled
+        LEFT JOIN scoring_wider_bands AS wider ON wider.area = scaled.area AND wider.observed_at = scaled.observed_at
     )
 
 SELECT
@@ -94,12 +105,12 @@ SELECT
     scale,
     -- Rounded, so that the order in which a sum is taken never makes a new version of a z-score.
     round((value - expected) / nullIf(scale, 0), 6),
-    expected - half_band,
-    expected + half_band,
-    {threshold:Float64},
-    min_deviation,
+    lower,
+    upper,
+    {threshold:Float64} * own_factor,
+    min_deviation * own_factor,
     length(ratios),
-    multiIf(NOT is_scored, 'none', value <= expected - half_band, 'low', value >= expected + half_band, 'high', 'none') AS direction,
+    multiIf(NOT is_scored, 'none', value <= lower, 'low', value >= upper, 'high', 'none') AS direction,
     direction != 'none',
     if(is_scored, 'scored', 'insufficient_history')
-FROM scaled
+FROM banded

@@ -63,6 +63,16 @@ WITH
             greatest({min_deviation_mw:Float64}, {min_deviation_share:Float64} * ifNull(abs(expected_mw), 0)) AS min_deviation_mw,
             greatest({threshold:Float64} * scale_mw, min_deviation_mw) AS half_band
         FROM foretold
+    ),
+    banded AS
+    (
+        SELECT
+            expected.*,
+            expected_mw - half_band * greatest(1, wider.low_factor) AS lower,
+            expected_mw + half_band * greatest(1, wider.high_factor) AS upper,
+            greatest(1, multiIf(issues = 0, 1, value < expected_mw, wider.low_factor, wider.high_factor)) AS own_factor
+        FROM expected
+        LEFT JOIN scoring_wider_bands AS wider ON wider.area = expected.area AND wider.observed_at = expected.observed_at
     )
 
 SELECT
@@ -78,12 +88,12 @@ SELECT
     expected_mw,
     scale_mw,
     round((value - expected_mw) / nullIf(scale_mw, 0), 6),
-    expected_mw - half_band,
-    expected_mw + half_band,
-    {threshold:Float64},
-    min_deviation_mw,
+    lower,
+    upper,
+    {threshold:Float64} * own_factor,
+    min_deviation_mw * own_factor,
     issues,
-    multiIf(issues = 0, 'none', value < expected_mw - half_band, 'low', value > expected_mw + half_band, 'high', 'none') AS direction,
+    multiIf(issues = 0, 'none', value < lower, 'low', value > upper, 'high', 'none') AS direction,
     direction != 'none',
     if(issues > 0, 'scored', 'insufficient_history')
-FROM expected
+FROM banded

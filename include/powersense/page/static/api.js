@@ -27,10 +27,12 @@ export function hasKey() {
   return sessionStorage.getItem(KEY) !== null;
 }
 
-/** Return an address below the API's, each part of the path escaped, without the parameters that are empty. */
+/** Return an address below the API's, each part of the path escaped, without the parameters that are empty; a list repeats its name. */
 export function address(parts, parameters = {}) {
   const url = new URL(parts.map(encodeURIComponent).join("/"), ADDRESS);
-  for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one) url.searchParams.append(name, one);
+  }
   return url;
 }
 
@@ -44,21 +46,49 @@ export function send(method, parts, body) {
   return call(method, parts, { body });
 }
 
+/** Save what the API answers to a GET in another format as a file of the person's. Throws `Problem`. */
+export async function download(parts, parameters, type, name, signal) {
+  const answer = await ask("GET", parts, { parameters, signal, accept: type });
+  if (!answer.ok) throw await problemOf(answer);
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(await answer.blob());
+  anchor.download = name;
+  anchor.click();
+  URL.revokeObjectURL(anchor.href);
+}
+
 async function call(method, parts, { parameters = {}, body, signal }) {
-  const headers = { Accept: "application/json" };
+  const answer = await ask(method, parts, { parameters, body, signal });
+  if (!answer.ok) throw await problemOf(answer);
+  return answer.status === 204 ? null : read(answer);
+}
+
+async function ask(method, parts, { parameters = {}, body, signal, accept = "application/json" }) {
+  const headers = { Accept: accept };
   const key = needsKey ? sessionStorage.getItem(KEY) : null;
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
   try {
-    answer = await fetch(address(parts, parameters), {
+    return await fetch(address(parts, parameters), {
       method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "");
   }
-  const told = answer.status === 204 ? null : await answer.json().catch(() => null);
-  if (answer.ok) return told;
-  throw new Problem(answer.status, told?.detail ?? answer.statusText, told?.errors ?? []);
+}
+
+/** Return the JSON of an answer, or null where it is none. */
+async function read(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return null;
+  }
+}
+
+async function problemOf(answer) {
+  const told = await read(answer);
+  return new Problem(answer.status, told?.detail ?? answer.statusText, told?.errors ?? []);
 }

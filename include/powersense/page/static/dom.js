@@ -7,7 +7,10 @@
  * @param {...(Node|string|number|null|Array)} children texts and elements; null is left out
  */
 export function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
+  return build(document.createElement(name), attributes, children);
+}
+
+function build(element, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
@@ -15,6 +18,11 @@ export function h(name, attributes = {}, ...children) {
   }
   append(element, children);
   return element;
+}
+
+/** Return an element of SVG, built as `h` builds. Colours come from classes: the page's policy lets no `style` in. */
+export function svg(name, attributes = {}, ...children) {
+  return build(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
 
 /** Replace what an element holds. */

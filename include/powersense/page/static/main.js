@@ -3,13 +3,15 @@
 import { Problem, forgetKey, hasKey, keepKey, needsKey } from "./api.js";
 import { fill, h } from "./dom.js";
 import { refreshAges } from "./format.js";
-import { button, empty, explain, freshness, heading, prose, turnNotices } from "./parts.js";
+import { button, empty, explain, freshness, heading, keepInSight, prose, turnNotices } from "./parts.js";
 import { airflowAddress, link, openInAirflow, route, tellAirflow } from "./router.js";
 import { t } from "./texts.js";
 import { fileLoads } from "./views/file_loads.js";
+import { load } from "./views/load.js";
+import { operations } from "./views/operations.js";
 
 // Another view is another entry: `{id, title(), find(parts)}`, where find returns the function that shows an address.
-const VIEWS = [fileLoads];
+const VIEWS = [load, ...operations, fileLoads];
 
 const main = document.getElementById("main");
 let leave = () => {};
@@ -86,6 +88,7 @@ function showBar() {
   const views = document.getElementById("views");
   views.setAttribute("aria-label", t("views"));
   fill(views, VIEWS.map(({ id, title }) => h("a", { href: link([id]), "aria-current": id === current ? "true" : null }, title())));
+  keepInSight(views);
   fill(
     document.getElementById("bar-end"),
     needsKey && hasKey() && button(t("forget key"), () => { forgetKey(); show(); }, { kind: "quiet" }),

@@ -12,10 +12,10 @@ const TONES = {
   running: "run", loading: "run", requested: "run", new: "run",
 };
 
-/** A state as a word in its colour. `text` replaces the state's own word. */
-export function badge(state, text = null) {
+/** A state as a word in its colour. `text` replaces the state's own word, `tone` its colour. */
+export function badge(state, text = null, tone = TONES[state] ?? "plain") {
   const words = text ?? t(state === "loading" ? "loading state" : state);
-  return h("span", { class: `badge ${TONES[state] ?? "plain"}`, "data-state": state }, words);
+  return h("span", { class: `badge ${tone}`, "data-state": state }, words);
 }
 
 /** Text in which `…` marks code, as elements. */
@@ -76,12 +76,20 @@ export function table(caption, columns, keyOf, { rowClass = () => "" } = {}) {
   return { element: h("div", { class: "table" }, element), show: (items) => reconcile(body, items, keyOf, row) };
 }
 
+/** Move a row of links that is wider than the screen so that the present one shows. */
+export function keepInSight(row) {
+  const present = row.querySelector("[aria-current]");
+  if (present) row.scrollLeft = present.offsetLeft - row.offsetLeft - (row.clientWidth - present.offsetWidth) / 2;
+}
+
 /** Links of which one is the present one. */
 export function tabs(label, entries) {
-  return h(
+  const row = h(
     "nav", { class: "tabs", "aria-label": label },
     entries.map(({ text, href, isCurrent, onclick }) => h("a", { href, "aria-current": isCurrent ? "page" : null, onclick, "data-focus": text }, text)),
   );
+  requestAnimationFrame(() => keepInSight(row));
+  return row;
 }
 
 /** A long text, cut to its first line until it is opened. */
@@ -200,7 +208,10 @@ export function paged(listing, read, whenEmpty) {
     pages += 1;
     await refresh();
   }), { "data-focus": "more" });
+  let newest = 0;
   async function refresh() {
+    newest += 1;
+    const turn = newest;
     const items = [];
     let next = "";
     for (let page = 0; page < pages && next !== null; page += 1) {
@@ -208,6 +219,8 @@ export function paged(listing, read, whenEmpty) {
       items.push(...told.items);
       next = told.next;
     }
+    // An answer to an earlier question came late.
+    if (turn !== newest) return items;
     if (items.length === 0) {
       fill(holder, whenEmpty());
       return items;

@@ -25,6 +25,12 @@ export function goInstead(parts, parameters = {}) {
   tellAirflow();
 }
 
+/** Go with a step in the history, while the view shows the change itself. */
+export function goOn(parts, parameters = {}) {
+  history.pushState(null, "", link(parts, parameters));
+  tellAirflow();
+}
+
 /** Let Airflow's own address name the view, so that it can be copied and reloaded. */
 export function tellAirflow() {
   const airflow = framedBy();

@@ -14,7 +14,8 @@ SELECT
     closed_at,
     occurrences,
     notified_at,
-    run_id
+    run_id,
+    group_id
 FROM alerts FINAL
 WHERE state = 'open' OR fingerprint IN {fingerprints:Array(String)}
 ORDER BY fingerprint, opened_at DESC, alert_id

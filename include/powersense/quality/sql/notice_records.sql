@@ -1,4 +1,4 @@
--- What is recorded about the notices of some alerts; the server's clock comes with it, so that claims age by one clock.
+-- What is recorded about the notices of some groups; the server's clock comes with it, so that claims age by one clock.
 SELECT
     alert_id,
     event,
@@ -7,7 +7,9 @@ SELECT
     attempt,
     outcome,
     claimant,
-    recorded_at
+    recorded_at,
+    alert_ids,
+    occasion
 FROM alert_notices
-WHERE alert_id IN {alert_ids:Array(String)}
+WHERE alert_id IN {group_ids:Array(String)}
 ORDER BY recorded_at

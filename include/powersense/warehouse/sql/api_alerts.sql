@@ -13,10 +13,12 @@ SELECT
     a.closed_at AS closed_at,
     a.occurrences AS occurrences,
     a.notified_at AS notified_at,
-    a.run_id AS run_id
+    a.run_id AS run_id,
+    a.group_id AS group_id
 FROM alerts AS a FINAL
 WHERE toString(a.state) IN {states:Array(String)}
     AND toString(a.severity) IN {severities:Array(String)}
+    AND (empty({group_ids:Array(String)}) OR a.group_id IN {group_ids:Array(String)})
     AND a.opened_at < {end:DateTime('UTC')}
     AND (isNull(a.closed_at) OR a.closed_at >= {start:DateTime('UTC')})
     AND (

@@ -15,5 +15,6 @@ SELECT
     by_version,
     by_value,
     false,
+    by_is_accepted,
     by_is_usable
 FROM scoring_superseded

@@ -7,12 +7,13 @@ SELECT
     best.2 AS by_vintage,
     best.3 AS by_version,
     best.4 AS by_value,
-    best.5 AS by_is_usable
+    best.5 AS by_is_usable,
+    best.6 AS by_is_accepted
 FROM
 (
     SELECT
         *,
-        argMax((observed_at, vintage, version, value, is_usable), (vintage, observed_at)) OVER
+        argMax((observed_at, vintage, version, value, is_usable, is_accepted), (vintage, observed_at)) OVER
         (
             PARTITION BY area, toStartOfInterval(observed_at, INTERVAL 30 MINUTE)
         ) AS best

@@ -1,0 +1,1 @@
+"""Backing the warehouse up and bringing it back, from the command line."""

@@ -1,0 +1,1 @@
+DROP DATABASE IF EXISTS ${source} ${on_cluster} SYNC

@@ -1,0 +1,1 @@
+RENAME DATABASE ${source} TO ${target} ${on_cluster}
