@@ -56,10 +56,10 @@ backtest: $(RUN_STAMP) ## Walk forward over the past, print the scorecard: make 
 	@$(if $(LOAD),,$(PYTHON) -m powersense.local.shell) $(PYTHON) -m powersense.backtest $(strip \
 	  $(foreach option,FROM TO AREAS LEADS MODEL WEATHER VINTAGE LOAD TEMPERATURE,$(call given,$(option))))
 
-# In two processes, file by file, since a file's tests share what they start; in the order of the tree, whose short files
-# come last, so that both processes end together.
+# In three processes, since tests also wait, file by file, since a file's tests share what they start; in the order of the tree,
+# whose short files come last, so that the processes end together.
 test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/unit -x"
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 
 lint: $(DEV_STAMP) ## Check style, types, import contracts, SQL and the Dockerfile
 	$(VENV)/bin/ruff check .

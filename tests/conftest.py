@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 
@@ -51,6 +52,14 @@ if TYPE_CHECKING:
     from powersense.local.kafka import EmbeddedKafka
     from tests.object_stores.peers import Peer
     from tests.object_stores.servers import Azurite, FakeGcs, Moto
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name the routes in the ids of schemathesis' tests, which pytest 9.2 leaves out: xdist runs one test of an id."""
+    for item in items:
+        label = getattr(item, "operation_label", None)
+        if label and label not in item.nodeid:
+            item._id = coerce_node_id(f"{item.nodeid}[{label}]")
 
 
 @pytest.fixture(scope="session")

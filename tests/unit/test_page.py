@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from importlib.resources import files
 
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from powersense.page.app import create_page
 
 STATIC = files("powersense.page").joinpath("static")
-FOLDERS = {"": STATIC} | {f"{name}/": STATIC.joinpath(name) for name in ("views", "texts")}
+FOLDERS = {"": STATIC} | {f"{name}/": STATIC.joinpath(name) for name in ("charts", "texts", "views")}
 SCRIPTS = {
     prefix + path.name: path.read_text(encoding="utf-8")
     for prefix, folder in FOLDERS.items()
@@ -42,13 +43,32 @@ def test_the_document_holds_no_script_style_or_address_of_another_site(page):
     linked = re.findall(r'(?:src|href)="([^"#]+)"', document)
     assert {page.get(f"/{address}").status_code for address in linked} == {200}
     scripts = {address for address in linked if address.endswith(".js")}
-    assert scripts == set(SCRIPTS)
+    first = reached({"appearance.js", "main.js"}, r'^(?:import|export)\b[^;"]*"(\.\.?/[^"]+)";$')
+    assert scripts == first
+    assert reached(first, r'"(\.\.?/[^"]+\.js)"') == set(SCRIPTS)
+
+
+def reached(begun: set[str], pattern: str) -> set[str]:
+    """Return the scripts that some scripts name by a pattern, those that these name, and so on, with them."""
+    known, waiting = set(), list(begun)
+    while waiting:
+        name = waiting.pop()
+        if name in known:
+            continue
+        known.add(name)
+        folder = posixpath.dirname(name)
+        waiting += [
+            posixpath.normpath(posixpath.join(folder, address)) for address in re.findall(pattern, SCRIPTS[name], re.M)
+        ]
+    return known
 
 
 def test_scripts_make_no_markup_of_texts():
     for name, script in SCRIPTS.items():
+        # The name of SVG's namespace is no address that anything is asked for.
         found = re.findall(
-            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?://", script
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?://",
+            script.replace("http://www.w3.org/2000/svg", ""),
         )
         assert found == [], name
 
@@ -73,5 +93,11 @@ def test_every_text_stands_once_in_both_languages_with_the_same_values_and_is_us
     asked = set(re.findall(r'\bt\((?:[^()"]*\? )?"([^"]+)"', others))
     assert asked <= known
     # These keys are put together of a state or a kind.
-    made = {"n loaded", "n skipped", "n waiting", "reader engine", "reader worker", "changed", "retried", "waiting"}
-    assert {key for key in known - made if f'"{key}"' not in others} == set()
+    made = [
+        re.compile(re.sub(r"\\\$\\\{[^}]*\\\}", r"[\\w-]+", re.escape(template)))
+        for template in re.findall(r"`([\w ]*(?:\$\{[^}`]+\}[\w ]*)+)`", others)
+        if re.search(r"[a-z]{2,} |\} [a-z]{2,}", template)
+    ]
+    states = {"changed", "retried", "waiting"}
+    unused = {key for key in known - states if f'"{key}"' not in others}
+    assert {key for key in unused if not any(pattern.fullmatch(key) for pattern in made)} == set()

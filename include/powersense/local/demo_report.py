@@ -38,7 +38,8 @@ class DemoReport:
         points_scored: scored half-hours and quarter-hours.
         incident_recall: flagged share of the incident's labelled half-hours, 0 to 1.
         episodes: the incident's episodes, a sentence each.
-        alerts: alerts opened, a line each.
+        alerts_opened: alerts, each a problem of one area.
+        alert_groups: what people see of them, a line a group.
         stream_messages_scored: feature messages whose result landed.
         stream_anomalies: among them.
         stream_dead_letters: feature messages that could not be scored.
@@ -56,7 +57,8 @@ class DemoReport:
     points_scored: int
     incident_recall: float
     episodes: tuple[str, ...]
-    alerts: tuple[str, ...]
+    alerts_opened: int
+    alert_groups: tuple[str, ...]
     stream_messages_scored: int
     stream_anomalies: int
     stream_dead_letters: int
@@ -77,7 +79,7 @@ class DemoReport:
             "points_scored": self.points_scored,
             "incident_recall": round(self.incident_recall, 4),
             "episodes": len(self.episodes),
-            "alerts_opened": len(self.alerts),
+            "alerts_opened": self.alerts_opened,
             "stream_messages_scored": self.stream_messages_scored,
             "stream_dead_letters": self.stream_dead_letters,
             "files_loaded": self.files_loaded,
@@ -97,8 +99,8 @@ class DemoReport:
             f"Points scored      {self.points_scored:,}",
             f"Incident           {self.incident_recall:.1%} of its labelled half-hours flagged",
             *(f"  {sentence}" for sentence in self.episodes),
-            f"Alerts opened      {len(self.alerts)}",
-            *(f"  {alert}" for alert in self.alerts),
+            f"Alerts opened      {self.alerts_opened} in {len(self.alert_groups)} groups",
+            *(f"  {group}" for group in self.alert_groups),
             f"Stream             {self.stream_messages_scored:,} feature messages scored, {self.stream_anomalies:,} of "
             f"them anomalies, {self.stream_dead_letters:,} dead letters",
             f"Files              {self.files_loaded} of {FILES} loaded, {self.file_rows:,} rows, "
@@ -122,7 +124,7 @@ class DemoReport:
                     self.incident_recall < REQUIRED_RECALL,
                     f"only {self.incident_recall:.1%} of the incident was flagged, {REQUIRED_RECALL:.0%} are required",
                 ),
-                (not self.alerts, "no alert was opened"),
+                (not self.alerts_opened, "no alert was opened"),
                 (self.stream_messages_scored == 0, "no feature message was scored"),
                 (self.stream_dead_letters > 0, f"{self.stream_dead_letters} feature messages could not be scored"),
                 (self.files_loaded < FILES, f"{self.files_loaded} of {FILES} files were loaded"),
@@ -154,14 +156,19 @@ def realtime_begins_at() -> datetime:
 
 
 def alert_lines() -> list[str]:
-    """Return the open alerts, a line each, the gravest first."""
-    return [
-        f"  alert [{severity}] {subject}"
-        for severity, subject in _query(
-            "SELECT severity, subject FROM alerts FINAL WHERE state = 'open' "
-            "ORDER BY severity DESC, rule, area LIMIT 30"
+    """Return the open groups of alerts, a line each, the gravest first."""
+    return [f"  alert {line}" for line in _alert_groups(("open", "acknowledged"))]
+
+
+def _alert_groups(states: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"[{severity}] {subject}" + (f" ({alerts} alerts)" if alerts > 1 else "")
+        for severity, subject, alerts in _query(
+            "SELECT severity, subject, alerts FROM alert_groups(at = now64(6, 'UTC')) "
+            "WHERE state IN {states:Array(String)} ORDER BY severity DESC, rule, opened_at, group_id",
+            {"states": list(states)},
         )
-    ]
+    )
 
 
 def read(*, shift: timedelta) -> DemoReport:
@@ -197,12 +204,8 @@ def read(*, shift: timedelta) -> DemoReport:
                 {"first": min(days), "last": max(days)},
             )
         ),
-        alerts=tuple(
-            f"[{severity}] {subject}"
-            for severity, subject in _query(
-                "SELECT severity, subject FROM alerts FINAL ORDER BY severity DESC, rule, area"
-            )
-        ),
+        alerts_opened=one("SELECT count() FROM alerts FINAL"),
+        alert_groups=_alert_groups(("open", "acknowledged", "closed")),
         stream_messages_scored=one("SELECT count() FROM stream_results FINAL"),
         stream_anomalies=one("SELECT count() FROM stream_results FINAL WHERE is_anomaly"),
         stream_dead_letters=one("SELECT count() FROM stream_dead_letters FINAL"),
