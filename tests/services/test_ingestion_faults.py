@@ -77,6 +77,12 @@ def measurements():
     return {tuple(row) for row in query("SELECT ukey, version, value FROM measurements FINAL")}
 
 
+def standing():
+    """The values that stand, by key; what was withdrawn is not among them."""
+    newest = query("SELECT ukey, argMax(tuple(value), version).1 AS value FROM measurements FINAL GROUP BY ukey")
+    return {ukey: value for ukey, value in newest if value is not None}
+
+
 def run(run_id="r", jobs=JOBS):
     return store([fetch(one, run_id=run_id, dag_id="ingest_load") for one in jobs])
 
@@ -284,11 +290,12 @@ def test_measured_values_of_the_future_are_set_aside(warehouse, monkeypatch):
         assert query("SELECT count() FROM measurements WHERE metric = 'prevision_j1' AND observed_at > now()")[0][0] > 0
         server.clear()
         run("good", jobs)
-        healed = measurements()
+        # What is less than three minutes ahead counts as measured: it stood, and is withdrawn.
+        healed = standing()
         for table in TABLES:
             query(f"TRUNCATE TABLE {table} SYNC")
         run("fault free", jobs)
-        assert healed == measurements()
+        assert healed == standing()
 
 
 # ── the warehouse itself ────────────────────────────────────────────────────────────────────────────────────────────

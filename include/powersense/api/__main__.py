@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 
 from powersense.api.auth import SCOPES, VARIABLE, new_key
@@ -48,6 +49,9 @@ def _serve(host: str, port: int) -> int:
     service = create_service(settings.powersense_api_keys, settings.powersense_api_key_files)
     # Its own log and uvicorn's in one form; with uvicorn's default, JSON lines would be half of it.
     set_up(settings)
+    # What stands now stays: no collection has to walk through it while somebody waits for an answer.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(service, host=host, port=port, log_config=None)
     return 0
 

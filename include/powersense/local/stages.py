@@ -145,10 +145,11 @@ class Stack:
             f"  key       {secrets.data_api_key}",
             f"Logs        {self.state.logs}",
             "",
-            "Look at     ingest_load: a run every 5 minutes",
+            "Look at     Power load: each area's load, its episodes and alerts",
+            "            ingest_load: a run every 5 minutes",
             "            Assets: how measurements lead to dbt models and scores",
             "            score_anomalies, check_data_quality: anomalies, alerts",
-            "            File loads: what load_files brought from a folder",
+            "            Power load, File loads: what load_files brought from a folder",
             "Stop        Ctrl-C, or `make stop`",
         ]
         self.progress.box("PowerSense", lines)
