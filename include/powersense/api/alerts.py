@@ -24,7 +24,7 @@ from powersense.api.problems import ProblemError, answers
 from powersense.quality.actions import Action
 from powersense.quality.rules import ALL_RULES
 from powersense.quality.rules.finding import Severity
-from powersense.warehouse.data_reads import Question, page
+from powersense.warehouse.data_reads import Question, first_rows
 from powersense.warehouse.reader_pool import ReaderPool
 
 if TYPE_CHECKING:
@@ -186,14 +186,14 @@ def _detailed(pool: ReaderPool, group_id: str) -> AlertGroup:
     group = _group(pool, group_id)
     chosen = {"states": ["open", "closed"], "severities": list(Severity), "group_ids": [group_id]}
     asked = Question("api_alerts", ("opened_at", "alert_id"), chosen | ALL_TIME.bounds())
-    members = _rows(pool, asked, limit=MAX_MEMBERS)
+    members = first_rows(pool, asked, limit=MAX_MEMBERS)
     happened = history_of(pool, group_id)
     entries = [HistoryRow(at=entry.at, kind=entry.kind, who=entry.who, text=entry.text) for entry in happened]
-    return AlertGroup.model_validate(group | {"members": members[:MAX_MEMBERS], "history": entries})
+    return AlertGroup.model_validate(group | {"members": members, "history": entries})
 
 
 def _group(pool: ReaderPool, group_id: str) -> dict[str, Any]:
-    for row in _rows(pool, groups_question(group_ids=[group_id]), limit=1) if group_id else []:
+    for row in first_rows(pool, groups_question(group_ids=[group_id]), limit=1) if group_id else []:
         return row
     detail = f"There is no alert group {group_id[:200]!r}; GET /alert-groups lists them."
     raise ProblemError(HTTPStatus.NOT_FOUND, detail)
@@ -208,12 +208,6 @@ def _still_open(pool: ReaderPool, group_id: str) -> dict[str, Any]:
 
 
 def _silence(pool: ReaderPool, silence_id: str) -> dict[str, Any]:
-    for row in _rows(pool, silences_question(silence_ids=[silence_id]), limit=1) if silence_id else []:
+    for row in first_rows(pool, silences_question(silence_ids=[silence_id]), limit=1) if silence_id else []:
         return row
     raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no silence {silence_id[:200]!r}; GET /silences lists them.")
-
-
-def _rows(pool: ReaderPool, question: Question, *, limit: int) -> list[dict[str, Any]]:
-    import orjson
-
-    return [orjson.loads(row) for row in page(pool, question, after=(), limit=limit)]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from powersense.errors import ConfigurationError, NotificationError, PowerSenseError
+from powersense.errors import PowerSenseError
 from powersense.settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
@@ -130,11 +130,7 @@ class Teller:
         for target in notify.targets(get_settings()):
             if self._told.get(target.name, Pulse.ALIVE) is reading.pulse:
                 continue
-            try:
-                notify.send_text(target, title, body, notify_type="success" if is_alive else "failure")
-            except (ConfigurationError, NotificationError) as error:
-                logger.error("Notice not delivered: %s", error)
-            else:
+            if not notify.try_send_text(target, title, body, notify_type="success" if is_alive else "failure"):
                 self._told[target.name] = reading.pulse
 
 

@@ -17,7 +17,7 @@ from powersense.api.data_rows import Direction, EpisodeLabel, EpisodeLabelOrNone
 from powersense.api.model_body import body_of, reads
 from powersense.api.problems import ProblemError, answers
 from powersense.detection.labels import BAND_PARAMETERS, Label
-from powersense.warehouse.data_reads import Question, page
+from powersense.warehouse.data_reads import Question, first_rows
 from powersense.warehouse.labels import say
 from powersense.warehouse.reader_pool import ReaderPool
 
@@ -187,8 +187,4 @@ def _unknown(episode_id: str) -> ProblemError:
 
 
 def _rows(pool: ReaderPool, name: str, parameters: Mapping[str, Any], *, limit: int) -> list[dict[str, Any]]:
-    """Return the first rows of a statement's answer."""
-    import orjson
-
-    rows = page(pool, Question(name, (), parameters), after=(), limit=limit)
-    return [orjson.loads(row) for row in rows[:limit]]
+    return first_rows(pool, Question(name, (), parameters), limit=limit)

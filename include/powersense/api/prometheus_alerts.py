@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal
@@ -13,10 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from powersense.api.auth import Access
 from powersense.api.model_body import body_of, reads
 from powersense.api.problems import ProblemError, answers
-from powersense.errors import ConfigurationError, NotificationError
 from powersense.settings import get_settings
-
-logger = logging.getLogger(__name__)
 
 # Alertmanager cuts its message at `max_alerts`, which is told to it in alertmanager.yml.
 MAX_ALERTS = 50
@@ -119,13 +115,8 @@ def _tell(title: str, body: str, *, notify_type: str) -> tuple[int, int]:
     from powersense.quality import notify
 
     targets: list[Any] = notify.targets(get_settings())
-    heard, failed = [], 0
-    for target in targets:
-        try:
-            notify.send_text(target, title, body, notify_type=notify_type)
-        except (ConfigurationError, NotificationError) as error:
-            logger.error("Notice not delivered: %s", error)
-            failed += 1
-        else:
-            heard.append(target.name)
-    return sum(name != notify.LOG_TARGET or len(targets) == 1 for name in heard), failed
+    heard = [
+        target.name for target in targets if not notify.try_send_text(target, title, body, notify_type=notify_type)
+    ]
+    told = sum(name != notify.LOG_TARGET or len(targets) == 1 for name in heard)
+    return told, len(targets) - len(heard)

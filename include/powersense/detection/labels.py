@@ -28,12 +28,3 @@ class Label(StrEnum):
 
 # The formula's parameters, for the statements that work it out.
 BAND_PARAMETERS = {"wider_by": WIDER_BY, "widest": WIDEST, "counts_for_days": COUNTS_FOR_DAYS}
-
-
-def band_factor(false_alarms: int) -> float:
-    """Return what the half-band of a kind is multiplied with.
-
-    >>> [round(band_factor(alarms), 1) for alarms in (0, 1, 2, 5, 50)]
-    [1.0, 1.2, 1.4, 2.0, 2.0]
-    """
-    return min(WIDEST, 1 + WIDER_BY * false_alarms)

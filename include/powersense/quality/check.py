@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from powersense.contracts import LOAD_METRIC, NATIONAL_AREA
 from powersense.quality.alerts import apply_findings, latest_alerts, write
-from powersense.quality.facts import AREA_NAMES, has_mart, run_query
+from powersense.quality.facts import AREA_NAMES, run_query
 from powersense.quality.lifecycle import Alert, advance
 from powersense.quality.outbox import deliver
 from powersense.quality.rules import CHECKED_RULES, FAILED_TASK, LATE_RUN, Finding, Thresholds
 from powersense.settings import Settings, get_settings
 from powersense.warehouse.client import connect
+from powersense.warehouse.marts import has_mart
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

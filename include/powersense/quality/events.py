@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from datetime import datetime
 
-from powersense.errors import ConfigurationError, NotificationError, WarehouseError
+from powersense.errors import WarehouseError
 from powersense.quality.rules.finding import Finding
 from powersense.settings import get_settings
 
@@ -47,10 +47,7 @@ def _tell_unstored(finding: Finding, *, now: datetime, run_id: str) -> None:
     if alert is None:
         return
     for target in notify.targets(get_settings()):
-        try:
-            notify.send(target, [first_notice(alert, target=target.name)])
-        except (ConfigurationError, NotificationError) as error:
-            logger.error("Notice not delivered: %s", error)
+        notify.try_send(target, [first_notice(alert, target=target.name)])
 
 
 def close_events(fingerprints: Collection[str], *, now: datetime, run_id: str) -> int:

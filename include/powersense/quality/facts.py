@@ -28,12 +28,6 @@ def run_query(client: Client, name: str, **parameters: Any) -> list[dict[str, An
     return [{key: _utc(value) for key, value in row.items()} for row in rows]
 
 
-def has_mart(client: Client, name: str, *, database: str) -> bool:
-    """Tell whether dbt has built a mart."""
-    query = "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {name:String}"
-    return bool(client.query(query, parameters={"database": database, "name": name}).first_row[0])
-
-
 def run_statement(client: Client, name: str, **parameters: Any) -> None:
     """Run one of the stored statements that write."""
     client.command(_text(name), parameters=parameters)

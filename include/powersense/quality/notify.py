@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,26 @@ def _connection_urls(connection_id: str) -> list[str]:
 def _name(url: str) -> str:
     scheme = url.split(":", 1)[0].lower()
     return f"{scheme if scheme.isalnum() else 'url'}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def try_send(target: Target, notices: Sequence[Notice]) -> str:
+    """Send one message for several notices as `send` does; return why the target did not take it, else nothing."""
+    return _failure(lambda: send(target, notices))
+
+
+def try_send_text(target: Target, title: str, body: str, *, notify_type: str) -> str:
+    """Tell one target as `send_text` does; return why it did not take it, else nothing."""
+    return _failure(lambda: send_text(target, title, body, notify_type=notify_type))
+
+
+def _failure(tell: Callable[[], None]) -> str:
+    """Tell; log why that failed, and return it."""
+    try:
+        tell()
+    except (ConfigurationError, NotificationError) as error:
+        logger.error("Notice not delivered: %s", error)
+        return str(error)
+    return ""
 
 
 def send(target: Target, notices: Sequence[Notice]) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from powersense.errors import ConfigurationError, NotificationError
 from powersense.quality import notify
 from powersense.quality.facts import run_query, run_statement
 from powersense.quality.groups import notifiable_groups
@@ -19,8 +17,6 @@ from powersense.settings import Settings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
-
-logger = logging.getLogger(__name__)
 
 # The first six are a notice's key.
 _COLUMNS = (
@@ -54,7 +50,7 @@ def deliver(client: Client, *, settings: Settings, run_id: str, clock: datetime 
         won = _claim(client, due, run_id=run_id)
         if not won:
             continue
-        error = _send(target, won)
+        error = notify.try_send(target, won)
         _record(client, won, Outcome.FAILED if error else Outcome.SENT, detail=error, run_id=run_id)
         if error:
             failed += len(won)
@@ -75,16 +71,6 @@ def _audience(settings: Settings) -> Iterator[tuple[notify.Target, Policy]]:
         yield target, policy
     for target in notify.escalation_targets(settings):
         yield target, replace(policy, only_reminders=True)
-
-
-def _send(target: notify.Target, notices: Sequence[Notice]) -> str:
-    """Send one message; return why it failed, or an empty string."""
-    try:
-        notify.send(target, notices)
-    except (ConfigurationError, NotificationError) as error:
-        logger.error("Notice not delivered: %s", error)
-        return str(error)
-    return ""
 
 
 def _claim(client: Client, notices: Sequence[Notice], *, run_id: str) -> list[Notice]:

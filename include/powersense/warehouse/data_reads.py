@@ -98,6 +98,17 @@ def page(pool: ReaderPool, question: Question, *, after: tuple[str, ...], limit:
     return body.splitlines()
 
 
+def first_rows(pool: ReaderPool, question: Question, *, limit: int) -> list[dict[str, Any]]:
+    """Return the first rows of an answer, at most `limit`.
+
+    Raises:
+        NotBuiltError, TooMuchError, WarehouseError: see `page`.
+    """
+    import orjson
+
+    return [orjson.loads(row) for row in page(pool, question, after=(), limit=limit)[:limit]]
+
+
 @dataclass
 class Download:
     """A running answer; whoever opened it closes it.

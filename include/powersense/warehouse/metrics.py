@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from powersense.contracts import AREAS, LOAD_METRIC
 from powersense.settings import Settings
+from powersense.warehouse.marts import has_mart
 from powersense.warehouse.sql import statement
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def warehouse_samples(client: Client, *, settings: Settings) -> Iterator[tuple[F
     for name, families in QUERIES.items():
         yield from _samples(client, name, families, parameters)
     for name, (mart, families) in MART_QUERIES.items():
-        if _has_table(client, settings.clickhouse_marts_database, mart):
+        if has_mart(client, mart, database=settings.clickhouse_marts_database):
             yield from _samples(client, name, families, parameters)
 
 
@@ -171,8 +172,3 @@ def _samples(
                 if row[family.column] is not None
             ],
         )
-
-
-def _has_table(client: Client, database: str, table: str) -> bool:
-    query = "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {table:String}"
-    return bool(client.query(query, parameters={"database": database, "table": table}).first_row[0])
