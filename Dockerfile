@@ -10,6 +10,6 @@ ENV PYTHONPATH=/usr/local/airflow/include \
 # Cosmos reads the manifest, so that parsing the DAGs needs neither dbt nor ClickHouse; the docs page comes with it.
 # A new volume takes its owner from the folder that it covers: tasks, API and the stream's worker share the models,
 # Prometheus and Alertmanager their keys with the API.
-RUN python -m powersense.transform_artifacts && \
+RUN python -m powersense.transform.artifacts && \
     mkdir -p .powersense/keys/prometheus .powersense/keys/alertmanager && \
     mkdir -p .powersense/models

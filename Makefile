@@ -66,7 +66,7 @@ lint: $(DEV_STAMP) ## Check style, types, import contracts, SQL and the Dockerfi
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/sqlfluff lint dbt include/powersense/warehouse
+	$(VENV)/bin/sqlfluff lint dbt
 	$(VENV)/bin/hadolint Dockerfile
 
 format: $(DEV_STAMP) ## Format the Python files and fix what can be fixed

@@ -23,7 +23,7 @@ from powersense.dag_defaults import START_DATE, task_defaults
 from powersense.quality.callbacks import TASK_CALLBACKS, last_step
 from powersense.quality.deadlines import lateness
 from powersense.schedules import window_params
-from powersense.transform import build_models, model_tasks, template_macros
+from powersense.transform.tasks import build_models, model_tasks, template_macros
 
 DAG_ID = "transform_warehouse"
 

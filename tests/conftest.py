@@ -165,7 +165,7 @@ def airflow_home() -> Iterator[Path]:
     with FileLock(f"{migrated}.lock"):
         if not migrated.exists():
             # transform_warehouse is rendered from the manifest: a fresh clone has none.
-            for module in (["powersense.transform_artifacts"], ["airflow", "db", "migrate"]):
+            for module in (["powersense.transform.artifacts"], ["airflow", "db", "migrate"]):
                 command = [sys.executable, "-m", *module]
                 subprocess.run(command, check=True, capture_output=True, timeout=180, cwd=ROOT)
             shutil.copyfile(database, migrated.with_suffix(".part"))

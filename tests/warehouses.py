@@ -98,6 +98,14 @@ def connection_json(server: EmbeddedClickHouse, *, role: str, database: str) -> 
     )
 
 
+def query(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Ask the warehouse that the environment leads to, as the writer; returns the rows."""
+    from powersense.warehouse.client import connect
+
+    with connect("writer") as client:
+        return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
+
+
 @dataclass
 class _Lent:
     """A warehouse, and what migrating left in it."""

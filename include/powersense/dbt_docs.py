@@ -28,10 +28,10 @@ def create_app() -> FastAPI:
 
 def docs_page() -> HTMLResponse:
     """Return the docs page, or how to write it where it is missing (404)."""
-    from powersense.transform_artifacts import docs_path
+    from powersense.transform.artifacts import docs_path
 
     file = docs_path()
     if not file.is_file():
-        remedy = "The dbt docs are not written yet. Run <code>python -m powersense.transform_artifacts</code>."
+        remedy = "The dbt docs are not written yet. Run <code>python -m powersense.transform.artifacts</code>."
         return HTMLResponse(f"<p>{remedy}</p>", status_code=404)
     return HTMLResponse(file.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _POLICY})

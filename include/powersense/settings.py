@@ -127,7 +127,7 @@ class Settings(BaseSettings):
 
     powersense_api_keys: str = ""
     powersense_api_key_files: str = ""
-    deadman_minutes: int = Field(20, ge=0, le=10_080)
+    deadman_minutes: float = Field(20.0, ge=0, le=10_080)
     powersense_api_port: int = Field(8090, ge=1, le=65_535)
     api_requests_per_minute: int = Field(1_200, ge=0)
     api_concurrent_queries: int = Field(8, ge=1, le=256)

@@ -38,7 +38,7 @@ FAINT = """() => {
   return faint;
 }"""
 
-# Elements that stick out of the screen to the right.
+# Elements that stick out of the screen to the right, and tables whose last column is out of sight.
 WIDE = """() => {
   const width = document.documentElement.clientWidth;
   const isCut = (e) => e.closest('.table, .tabs, .views, .heat-scroll, pre, textarea, thead, .brand, .skip, summary')
@@ -46,6 +46,8 @@ WIDE = """() => {
   return [...document.querySelectorAll('body *')]
     .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > width + 1 && !isCut(e))
     .map((e) => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)
+    .concat([...document.querySelectorAll('.table:not(.compact)')].filter((e) => e.scrollWidth > e.clientWidth + 1)
+      .map((e) => `a table of ${e.scrollWidth} in ${e.clientWidth}`))
     .concat(document.documentElement.scrollWidth > width ? ['the page itself'] : []);
 }"""
 

@@ -71,7 +71,7 @@ def test_home_tells_where_the_load_stands(opened):
     expect(page.get_by_role("navigation", name="Views").locator("[aria-current]")).to_have_text("Power load")
     # 12:45 in Paris; the wave gives 79,747 MW there.
     expect(figure(page, "Load at 12:45").locator(".value")).to_have_text("79,747\u00a0MW")
-    expect(figure(page, "Against what was expected")).to_contain_text("0.0\u00a0%")
+    expect(figure(page, "Against what was expected")).to_contain_text("0.0%")
     expect(figure(page, "Forecast peak of the next 24 h")).to_contain_text("at 16:00")
     expect(figure(page, "Episodes in this range")).to_contain_text("and 1 in other areas")
     expect(page.locator(".load-chart .forecast-line")).to_have_count(1)

@@ -60,10 +60,10 @@ def test_an_episode_is_explained_labelled_and_the_label_taken_back(visitor, inci
     page.get_by_role("link", name="Bretagne").click()
     expect(page.locator(".chart circle.flag")).to_have_count(24 + 1)
     plot = page.get_by_role("slider", name="Instants of the curve")
-    expect(plot).to_have_attribute("aria-valuetext", re.compile(r"Load 200.MW .* z = -20"))
+    expect(plot).to_have_attribute("aria-valuetext", re.compile(r"Load 200.MW .* z\s=\s−20"))
     plot.focus()
     page.keyboard.press("Home")
-    expect(page.locator(".readout")).to_contain_text("z = 0.2")
+    expect(page.locator(".readout")).to_contain_text("z = +0.2")
     page.keyboard.press("ArrowRight")
     expect(plot).to_have_attribute("aria-valuenow", "1")
 
@@ -211,7 +211,7 @@ def test_the_scorecard_weighs_by_half_hours_and_stands_beside_rte(visitor, incid
     ours = page.locator(".figure").filter(has_text="Our error").locator(".value")
     # Two winters' half-hours at 2.2 % and one summer's at 1.1 %.
     expect(ours).to_have_text("1.83%")
-    expect(page.locator(".figure").filter(has_text="Ours against").locator(".value")).to_have_text("−8 %")
+    expect(page.locator(".figure").filter(has_text="Ours against").locator(".value")).to_have_text("−8%")
     expect(page.locator(".chart circle")).to_have_count(7)
     page.get_by_role("button", name="Summer").click()
     expect(ours).to_have_text("1.10%")
@@ -220,6 +220,28 @@ def test_the_scorecard_weighs_by_half_hours_and_stands_beside_rte(visitor, incid
     page.get_by_role("button", name="Spring").click()
     expect(page.get_by_text("No forecast fits")).to_be_visible()
     assert page.url.endswith("#/scorecard?area=Bretagne&season=spring")
+
+
+def test_in_french_alerts_say_what_they_mean_and_numbers_stand_as_french_writes_them(visitor, incident):
+    page = visitor(locale="fr-FR").open("#/alerts")
+    gaps = row(page, "Consommation incomplète · Grand Est")
+    expect(gaps.locator(".cut-line")).to_have_text("Il manque des valeurs attendues sur 24 heures.")
+    expect(gaps.locator(".cut-line")).to_have_attribute("title", "54 of 96 values came.")
+    # What has no area is told apart by its own words alone.
+    expect(row(page, "Tests dbt en échec").locator("[lang=en]")).to_contain_text("holds_mart_daily_coverage")
+    gaps.get_by_role("link").click()
+    expect(page.locator(".lead")).to_contain_text("Il manque des valeurs attendues")
+    expect(page.locator(".lead [lang=en]")).to_have_text("54 of 96 values came.")
+    page.goto(page.url.split("#")[0] + EPISODE)
+    told = re.compile(r"Bretagne\s: consommation sous l’attendu du .* −2\s300\sMW .*24 points signalés")
+    expect(page.locator(".lead")).to_contain_text(told)
+    page.goto(page.url.split("#")[0] + "#/quality/runs")
+    expect(row(page, "scheduled__1")).to_contain_text("0 nouvelle1 révisée, 1 écarté")
+    page.goto(page.url.split("#")[0] + "#/scorecard")
+    figure = page.locator(".figure .value")
+    expect(figure.first).to_be_visible()
+    # No line may break before the sign.
+    assert figure.all_inner_texts() == [f"{share}\u00a0%" for share in ("1,83", "2,00", "−8", "80")]
 
 
 def test_who_may_only_look_is_told_so(visitor, incident):

@@ -124,7 +124,7 @@ def test_the_page_is_for_people_who_are_logged_in_and_stands_in_the_navigation(s
     from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 
     cookie = {"Cookie": f"{COOKIE_NAME_JWT_TOKEN}={token('viewer')}"}
-    for file in ("", "style.css", "views/run.js"):
+    for file in ("", "style.css", "views/file_loads/run.js"):
         assert server.get(f"{PAGE}/{file}").status_code == 401
         assert server.get(f"{PAGE}/{file}", headers=cookie).status_code == 200
     assert 'data-sign="session"' in server.get(f"{PAGE}/", headers=cookie).text

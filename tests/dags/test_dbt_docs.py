@@ -6,7 +6,8 @@ import pytest
 import yaml
 from fastapi import FastAPI
 
-from powersense.transform import PROFILE, TARGET, ClickHouseProfile, project_dir
+from powersense.transform.artifacts import project_dir
+from powersense.transform.profile import PROFILE, TARGET, ClickHouseProfile
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -35,7 +36,7 @@ def test_a_missing_page_names_the_command_and_a_written_one_is_served(app, tmp_p
     with TestClient(app) as client:
         missing = client.get("/")
         assert missing.status_code == 404
-        assert "python -m powersense.transform_artifacts" in missing.text
+        assert "python -m powersense.transform.artifacts" in missing.text
         page = tmp_path / "dbt" / "target" / "static_index.html"
         page.parent.mkdir(parents=True)
         page.write_text("<title>dbt Docs</title>")

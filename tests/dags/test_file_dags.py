@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from powersense.settings import get_settings
-from tests.services.file_data import forget_files, ingestion, loaded, query, states, write
+from tests.services.file_data import forget_files, ingestion, loaded, states, write
+from tests.warehouses import query
 
 # dag.test() runs the scheduler's own code, which warns about its own future.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -10,8 +10,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from powersense.errors import ConfigurationError
-from powersense.transform_results import last_results, outcomes, rows
-from powersense.transform_tasks import DbtModelFailed, report
+from powersense.transform.model_operator import DbtModelFailed, report
+from powersense.transform.results import last_results, outcomes, rows
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch
@@ -113,10 +113,10 @@ def test_a_run_builds_reports_and_records_and_a_failed_test_stops_what_reads_it(
 
 
 def test_a_missing_manifest_names_the_command_that_writes_it(monkeypatch, tmp_path):
-    from powersense.transform_artifacts import manifest_path
+    from powersense.transform.artifacts import manifest_path
 
     monkeypatch.setenv("POWERSENSE_PROJECT_ROOT", str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"python -m powersense\.transform_artifacts"):
+    with pytest.raises(ConfigurationError, match=r"python -m powersense\.transform\.artifacts"):
         manifest_path()
 
 

@@ -126,7 +126,7 @@ def check(line: str) -> None:  # noqa: PLR0912 - one case a kind of command
             pass
         case ["pytest" | ".venv/bin/pytest", path, *_]:
             assert (ROOT / path).exists()
-        case ["prometheus", *flags]:
+        case ["prometheus" | "prometheus-alertmanager", *flags]:
             [file] = [flag.split("=", 1)[1] for flag in flags if flag.startswith("--config.file=")]
             assert (ROOT / file).exists()
         case ["promtool", _, _, file]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from powersense.autoloader import declarations, steps
 from powersense.files.declaration import Ingestion
 from powersense.settings import get_settings
+from powersense.warehouse import file_runs
 from powersense.warehouse.client import connect
+from tests.warehouses import Warehouse, query
 
 COLUMNS = [{"name": "meter", "type": "Int64"}, {"name": "load_mw", "type": "Float64"}]
 
@@ -31,6 +35,38 @@ def write(folder: Path, name: str, *, meter: int, rows: int = 3) -> Path:
     return path
 
 
+def three_meters(tmp_path: Path) -> Path:
+    """A folder of three meters' files; a fixture of the modules that want it."""
+    for meter in (1, 2, 3):
+        write(tmp_path, f"m{meter}.csv", meter=meter)
+    return tmp_path
+
+
+def declare(one: Ingestion) -> str:
+    """Declare an ingestion as a YAML file does; return its name."""
+    with connect("writer") as client:
+        declarations._write(client, one, origin="yaml", changed_by="test")
+    return one.name
+
+
+def a_run(name: str, run_id: str, **params: Any) -> list[dict[str, int]]:
+    """Begin a run of a declared ingestion up to its plan; return its batches."""
+    steps.start_run({"ingestion": name, **params}, run_id=run_id)
+    comparison = steps.compare(name, steps.discover(name, run_id=run_id), run_id=run_id)
+    return steps.plan_batches(name, comparison, pool="default")
+
+
+def run_of(name: str, run_id: str) -> file_runs.FileRun:
+    """Return a run as it stands."""
+    with connect("reader") as client:
+        return file_runs.read(client, ingestion=name, run_id=run_id)
+
+
+def emptied(module_warehouse: Warehouse) -> None:
+    """Nothing of the test before; a fixture of the modules that want it for each test."""
+    forget_files()
+
+
 def forget_files() -> None:
     """Empty the autoloader's tables and drop the users', for the next test on the same warehouse."""
     with connect("writer") as client:
@@ -47,11 +83,6 @@ def forget_files() -> None:
         for (table,) in theirs.result_rows:
             names = {"database": database, "table": table}
             client.command("DROP TABLE {database:Identifier}.{table:Identifier} SYNC", parameters=names)
-
-
-def query(sql: str, **parameters) -> list[tuple]:
-    with connect("writer") as client:
-        return client.query(sql, parameters=parameters).result_rows
 
 
 def loaded(table: str = "meters") -> dict[int, int]:

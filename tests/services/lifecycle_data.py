@@ -1,25 +1,33 @@
-"""Real loads for the forecast lifecycle: the bundled national years, their regional shares, and made weather."""
+"""Real loads for the forecast lifecycle (the bundled national years, regional shares), made weather, and issues."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from powersense.settings import get_settings
 from powersense.sources.catalogue import get_source
 from powersense.sources.normalise import normalise
 from powersense.sources.rte_files import parse_rte_file, unpack
 from powersense.warehouse.client import connect
-from tests.services.scoring_data import insert
+from tests.services.scoring_data import insert, table
+from tests.warehouses import Warehouse
 
 # A Wednesday evening of November 2017, after almost two years of load.
 NOW = datetime(2017, 11, 15, 18, tzinfo=UTC)
 AREA, STATION = "Bretagne", "35281001"
 SHARE = 0.05
 LONG_AGO = datetime(2016, 1, 1, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TRAINED = NOW - 2 * HOUR
+QUANTILES = ["q025_mw", "q100_mw", "q250_mw", "q500_mw", "q750_mw", "q900_mw", "q975_mw"]
 
 
 @lru_cache(maxsize=1)
@@ -104,3 +112,36 @@ def put_weather_forecast(*, run_at: datetime, days: int = 8) -> None:
     )
     with connect("writer") as client:
         client.insert_df("weather_forecasts", frame)
+
+
+def trained_on_two_years(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty model store, and trainings on two years; a fixture of the modules that train or issue."""
+    monkeypatch.setenv("MODEL_STORE_URL", f"file://{tmp_path}")
+    monkeypatch.setenv("FORECAST_TRAIN_YEARS", "2")
+    get_settings.cache_clear()
+    return tmp_path
+
+
+def issued(area: str = AREA, *, at: datetime = NOW) -> pd.DataFrame:
+    """Return the rows of an issue, after checking that it is whole: 336 half-hours, with quantiles that rise."""
+    query = "SELECT * FROM forecasts WHERE area = {area:String} AND issued_at = {at:DateTime('UTC')} ORDER BY target_at"
+    found = table(query, area=area, at=at)
+    assert list(found["target_at"]) == list(pd.date_range(at, periods=336, freq="30min"))
+    assert list(found["lead_minutes"]) == list(range(0, 336 * 30, 30))
+    quantiles = found[QUANTILES].to_numpy()
+    assert np.isfinite(quantiles).all()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    return found
+
+
+def facts(found: pd.DataFrame) -> dict[str, Any]:
+    """Return what all rows of an issue share."""
+    names = ["model_id", "model", "fallback_level", "fallback_reason", "vintage", "load_age_minutes"]
+    (row,) = found[[*names, "weather_age_minutes"]].drop_duplicates().to_dict("records")
+    return {str(name): value for name, value in row.items()}
+
+
+def mape(found: pd.DataFrame, *, hours: int = 48) -> float:
+    came = load(NOW, NOW + timedelta(hours=hours)).set_index("observed_at")["value"]
+    middle = found.set_index("target_at")["q500_mw"].reindex(came.index)
+    return float((middle / came - 1).abs().mean())

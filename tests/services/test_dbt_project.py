@@ -19,7 +19,7 @@ from powersense.contracts import AREAS
 from powersense.sources.catalogue import get_source
 from powersense.sources.normalise import normalise
 from powersense.sources.rte_files import parse_rte_file, unpack
-from powersense.transform import ClickHouseProfile
+from powersense.transform.profile import ClickHouseProfile
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
@@ -16,14 +15,16 @@ from starlette.testclient import TestClient
 from powersense.api.alone import create_service
 from powersense.api.app import create_app
 from powersense.api.auth import key_access
-from powersense.api.deadman import Heartbeat, Pulse, Reading, Teller, watch
+from powersense.api.deadman import Heartbeat, Pulse, Reading, Teller, look_seconds, watch
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
 from powersense.warehouse.finished_runs import record_finished_run
-from tests.services.test_observability import listener
+from tests.services.webhook import Webhook, listening, opened
 
 if TYPE_CHECKING:
     from tests.warehouses import Warehouse
+
+webhook = pytest.fixture(listening)
 
 # Apprise imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -41,17 +42,6 @@ class Clock:
         return self.seconds
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What a target of `ALERT_NOTIFY_URLS` hears."""
-    messages: list[dict[str, Any]] = []
-    with listener(messages) as port:
-        monkeypatch.setenv("ALERT_NOTIFY_URLS", f"json://127.0.0.1:{port}/hook")
-        get_settings.cache_clear()
-        yield messages
-    get_settings.cache_clear()
-
-
 def end_run(*, minutes_ago: float) -> None:
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     with connect("writer") as client:
@@ -63,7 +53,7 @@ def look(heartbeat: Heartbeat) -> Reading:
 
 
 def test_silence_and_recovery_are_told_once_each_and_seen_by_a_monitor_outside(
-    warehouse: Warehouse, told: list[dict[str, Any]]
+    warehouse: Warehouse, webhook: Webhook
 ) -> None:
     clock = Clock()
     heartbeat, teller = Heartbeat(clock=clock), Teller()
@@ -86,16 +76,16 @@ def test_silence_and_recovery_are_told_once_each_and_seen_by_a_monitor_outside(
     for _ in range(2):
         teller.tell(look(heartbeat))
     assert app.get("/alive").status_code == 200
-    assert [message["type"] for message in told] == ["failure", "success"]
-    assert told[0]["title"] == (
+    assert [message["type"] for message in webhook.received] == ["failure", "success"]
+    assert webhook.received[0]["title"] == (
         "PowerSense is silent: no run has reached its end for 21 min; the newest did 90 min ago"
     )
-    assert "docs/observability.md#powersensenothingfinished" in told[0]["message"]
-    assert told[1]["title"].startswith("PowerSense is alive again")
+    assert "docs/observability.md#powersensenothingfinished" in webhook.received[0]["message"]
+    assert webhook.received[1]["title"].startswith("PowerSense is alive again")
 
 
 def test_a_warehouse_that_is_away_is_told_after_its_patience_and_forgiven_at_once(
-    warehouse: Warehouse, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
     heartbeat = Heartbeat(clock=clock)
@@ -122,6 +112,18 @@ def test_where_no_run_is_expected_silence_is_no_alarm(name: str, value: str, mon
     get_settings.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("minutes", "seconds"),
+    [pytest.param("20", 15.0, id="as configured"), pytest.param("0.2", 3.0, id="a quarter of a short limit"),
+     pytest.param("0.001", 1.0, id="never more than once a second"), pytest.param("0", 15.0, id="no limit")],
+)  # fmt: skip
+def test_a_short_limit_is_looked_at_more_often(minutes: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEADMAN_MINUTES", minutes)
+    get_settings.cache_clear()
+    assert look_seconds(get_settings()) == pytest.approx(seconds)
+    get_settings.cache_clear()
+
+
 def test_a_probe_that_hangs_keeps_nobody_waiting_and_counts_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("powersense.api.deadman._PROBE_SECONDS", 0.05)
     clock, gate, asked = Clock(), threading.Event(), []
@@ -144,19 +146,21 @@ def test_a_probe_that_hangs_keeps_nobody_waiting_and_counts_as_no_answer(monkeyp
 
 
 def test_what_a_target_did_not_take_is_told_again_and_others_hear_once(
-    told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ALERT_NOTIFY_URLS", f"{get_settings().alert_notify_urls} json://127.0.0.1:9/nobody")
-    get_settings.cache_clear()
     teller, silent = Teller(), Reading(Pulse.SILENT, "nothing")
-    teller.tell(silent)
-    teller.tell(silent)
-    assert len(told) == 1
-    with listener(told) as port:
-        monkeypatch.setenv("ALERT_NOTIFY_URLS", f"json://127.0.0.1:{port}/new")
+    with opened() as broken:
+        monkeypatch.setenv("ALERT_NOTIFY_URLS", f"{webhook.url} {broken.url}")
         get_settings.cache_clear()
+        broken.status = 500
         teller.tell(silent)
-    assert len(told) == 2
+        teller.tell(silent)
+        assert (len(webhook.received), len(broken.received)) == (1, 0)
+        broken.status = 200
+        teller.tell(silent)
+        teller.tell(silent)
+    assert webhook.received == broken.received
+    assert webhook.titles == ["PowerSense is silent: nothing"]
 
 
 def test_the_watch_outlives_whatever_goes_wrong_and_the_service_runs_it() -> None:
@@ -180,15 +184,15 @@ def test_the_watch_outlives_whatever_goes_wrong_and_the_service_runs_it() -> Non
 
 
 def test_the_service_tells_by_itself_that_nothing_ends_any_more(
-    warehouse: Warehouse, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole of it: the service's own task, its own probe, its own clock; only the minutes are shorter."""
-    monkeypatch.setattr("powersense.api.deadman.silent_after_seconds", lambda _: 0.3)
-    monkeypatch.setattr("powersense.api.deadman.watch.__kwdefaults__", {"every_seconds": 0.1})
+    monkeypatch.setenv("DEADMAN_MINUTES", "0.005")
+    get_settings.cache_clear()
     end_run(minutes_ago=5)
     with TestClient(create_service("")):
         deadline = time.monotonic() + 60
-        while not told:
+        while not webhook.received:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-    assert told[0]["title"].startswith("PowerSense is silent: no run has reached its end")
+    assert webhook.received[0]["title"].startswith("PowerSense is silent: no run has reached its end")

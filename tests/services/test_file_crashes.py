@@ -15,7 +15,8 @@ from powersense.autoloader import declarations, steps
 from powersense.autoloader.steps import run_once
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
-from tests.services.file_data import counts, forget_files, ingestion, loaded, query, states, write
+from tests.services.file_data import counts, forget_files, ingestion, loaded, states, write
+from tests.warehouses import query
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10

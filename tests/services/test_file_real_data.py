@@ -20,11 +20,11 @@ from powersense.autoloader.steps import run_once
 from powersense.ingest import fetch, load_history, store
 from powersense.ingest.jobs import job
 from powersense.settings import get_settings
-from powersense.warehouse.client import connect
 from powersense.weather import fetch_files, fetch_observations
 from tests.conftest import ROOT
 from tests.services.real_data import ingestions
 from tests.services.weather_server import API_KEY, API_PATH, Reply, WeatherServer
+from tests.warehouses import query
 
 # A folder of somebody's may take its time.
 pytestmark = pytest.mark.timeout(3600 if os.environ.get("REAL_DATA_FOLDER") else 300)
@@ -72,11 +72,6 @@ def upstream(monkeypatch):
         get_settings.cache_clear()
         yield server
     get_settings.cache_clear()
-
-
-def query(sql, **parameters):
-    with connect("writer") as client:
-        return client.query(sql, parameters=parameters).result_rows
 
 
 def file_states():

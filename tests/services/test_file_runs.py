@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
-from powersense.autoloader import declarations, steps
+from powersense.autoloader import steps
 from powersense.autoloader.loading import BatchFailedError
 from powersense.autoloader.runs import RunFailedError
 from powersense.autoloader.steps import LastTryError, run_once
-from powersense.errors import ConfigurationError
-from powersense.files.stored_file import RunState, StoredFile
+from powersense.files.stored_file import RunState
 from powersense.settings import get_settings
-from powersense.warehouse import file_runs, file_states
+from powersense.warehouse import file_states
 from powersense.warehouse.client import connect
-from powersense.warehouse.file_states import Pending
-from powersense.warehouse.sql import statement
-from tests.services.file_data import counts, forget_files, ingestion, loaded, query, states, write
+from tests.services.file_data import a_run, counts, declare, emptied, ingestion, loaded, states, three_meters, write
+from tests.warehouses import query
 
+empty_warehouse = pytest.fixture(autouse=True)(emptied)
+folder = pytest.fixture(three_meters)
 HTML = "<!DOCTYPE html>\n<html><body>503</body></html>\n"
-
-
-@pytest.fixture(autouse=True)
-def empty_warehouse(module_warehouse):
-    forget_files()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for meter in (1, 2, 3):
-        write(tmp_path, f"m{meter}.csv", meter=meter)
-    return tmp_path
-
-
-def declare(one):
-    with connect("writer") as client:
-        declarations._write(client, one, origin="yaml", changed_by="test")
-    return one.name
-
-
-def a_run(name, run_id, **params):
-    """Begin a run of a declared ingestion up to its plan; return its batches."""
-    steps.start_run({"ingestion": name, **params}, run_id=run_id)
-    comparison = steps.compare(name, steps.discover(name, run_id=run_id), run_id=run_id)
-    return steps.plan_batches(name, comparison, pool="default")
 
 
 def test_only_what_is_new_or_changed_is_loaded(folder):
@@ -171,98 +143,10 @@ def test_a_store_that_is_not_there_fails_the_run_by_name(tmp_path):
     assert run.finished_at is not None
 
 
-def test_a_task_that_died_leaves_its_files_to_the_next_try_and_the_run_s_end(folder):
-    name = declare(ingestion(folder))
-    (batch,) = a_run(name, "r")
-    with connect("writer") as client:
-        one, *_ = file_states.pending(client, ingestion=name, run_id="r", **batch)
-        until = datetime.now(UTC) + timedelta(hours=1)
-        number = file_states.claim(client, one, ingestion=name, claimant="r", until=until)
-        file_states.mark_loading(client, one.file.path, ingestion=name, number=number, run_id="r", until=until)
-        # Another run leaves it alone as long as the claim lasts.
-        assert one.file.path not in {
-            pending.file.path for pending in file_states.pending(client, ingestion=name, run_id="other", **batch)
-        }
-        assert len(file_states.pending(client, ingestion=name, run_id="r", **batch)) == 3
-    with pytest.raises(RunFailedError, match="2 files were not tried"):
-        steps.finish_run(name, run_id="r")
-    run = file_runs_read(name, "r")
-    assert (run.state, counts(run)) == (RunState.FAILED, {"new": 3, "failed": 3})
-    assert counts(run_once(ingestion(folder))) == {"retried": 3, "loaded": 3}
-
-
-def test_a_file_of_a_run_that_vanished_is_another_run_s_when_its_claim_is_over(folder):
-    name = declare(ingestion(folder))
-    (batch,) = a_run(name, "dead")
-    until = datetime.now(UTC) + timedelta(seconds=3)
-    with connect("writer") as client:
-        one, *_ = file_states.pending(client, ingestion=name, run_id="dead", **batch)
-        number = file_states.claim(client, one, ingestion=name, claimant="dead", until=until)
-        file_states.mark_loading(client, one.file.path, ingestion=name, number=number, run_id="dead", until=until)
-    assert counts(run_once(ingestion(folder))) == {"retried": 2, "loaded": 2}
-    time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 0.1)
-    assert counts(run_once(ingestion(folder))) == {"retried": 1, "loaded": 1}
-    assert loaded() == {1: 3, 2: 3, 3: 3}
-
-
-def file_runs_read(name, run_id):
-    with connect("reader") as client:
-        return file_runs.read(client, ingestion=name, run_id=run_id)
-
-
-def test_a_claim_s_number_is_one_claimant_s():
-    file = StoredFile("a.csv", 1, datetime(2024, 1, 1, tzinfo=UTC))
-    pending = Pending(file, attempts=0, claims=0)
-    until = datetime.now(UTC) + timedelta(hours=1)
-    taken: dict[str, int | None] = {}
-    barrier = threading.Barrier(4)
-
-    def claim(claimant):
-        with connect("writer") as client:
-            barrier.wait()
-            taken[claimant] = file_states.claim(client, pending, ingestion="i", claimant=claimant, until=until)
-
-    threads = [threading.Thread(target=claim, args=(f"run {number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(number for number in taken.values() if number) == [1]
-    holder = next(claimant for claimant, number in taken.items() if number)
-    with connect("writer") as client:
-        again = file_states.claim(client, pending, ingestion="i", claimant=holder, until=until)
-        assert again == 1
-        client.command("ALTER TABLE file_claims UPDATE claimed_until = now64(6) WHERE 1 SETTINGS mutations_sync = 2")
-        assert file_states.claim(client, pending, ingestion="i", claimant="later", until=until) == 2
-
-
-def test_a_comparison_that_comes_late_overwrites_no_newer_state(folder):
-    name = declare(ingestion(folder))
-    a_run(name, "slow")
-    slow = file_runs_read(name, "slow")
-    assert counts(run_once(ingestion(folder), run_id="fast")) == {"retried": 3, "loaded": 3}
-    with connect("writer") as client:
-        parameters = {
-            "ingestion": name,
-            "comparison_id": slow.comparison_id,
-            "run_id": "slow",
-            "compared_at": slow.started_at,
-        }
-        client.command(statement("file_candidates_noted"), parameters=parameters)
-    assert set(states().values()) == {"loaded"}
-
-
-def test_the_server_names_a_version_as_the_package_does():
-    at = datetime(2024, 3, 10, 10, 12, 13, 456789, tzinfo=UTC)
-    with connect("writer") as client:
-        rows = [["i", "l", "a", 12, at, ""], ["i", "l", "b", 12, at, "abc"]]
-        client.insert(
-            "file_listings", rows, column_names=["ingestion", "listing_id", "path", "size", "modified_at", "etag"]
-        )
-    assert query("SELECT version FROM file_listings ORDER BY path") == [
-        (StoredFile("a", 12, at).version,),
-        (StoredFile("b", 12, at, "abc").version,),
-    ]
+def test_a_connection_that_is_not_defined_fails_the_run_by_name(tmp_path):
+    run = run_once(ingestion(tmp_path, uri="s3://bucket/*.csv", connection="nowhere"))
+    assert run.state is RunState.FAILED
+    assert "AIRFLOW_CONN_NOWHERE" in run.error
 
 
 def test_dated_folders_are_listed_from_the_lookback_on_and_in_whole_when_that_is_due(tmp_path):
@@ -283,80 +167,3 @@ def test_dated_folders_are_listed_from_the_lookback_on_and_in_whole_when_that_is
         client.command(old)
     third = run_once(dated)
     assert (third.is_full_listing, counts(third)) == (True, {"new": 1, "loaded": 1})
-
-
-def test_yaml_files_and_the_api_share_the_table_and_do_not_overwrite_each_other(tmp_path):
-    def put(name, **changes):
-        document = ingestion(tmp_path, name=name, **changes).model_dump(mode="json", exclude={"name"})
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document))
-
-    remote = {"uri": "s3://bucket/*.csv"}
-    put("one", **remote)
-    put("two", **remote)
-    with connect("writer") as client:
-        assert declarations.sync_yaml(client, folder=tmp_path) == {"declared": 2, "written": 2, "deleted": 0}
-        assert declarations.sync_yaml(client, folder=tmp_path) == {"declared": 2, "written": 0, "deleted": 0}
-        declarations.create(client, ingestion(tmp_path, name="api", **remote), changed_by="vera")
-        put("one", **remote, retries=7)
-        (tmp_path / "two.yaml").unlink()
-        put("api", **remote)
-        (tmp_path / "wrong.yaml").write_text("uri: nowhere\n")
-        with pytest.raises(ConfigurationError, match=r"(?s)'api' is taken.*wrong\.yaml"):
-            declarations.sync_yaml(client, folder=tmp_path)
-        declared = {one.ingestion.name: one for one in declarations.all_of(client)}
-        assert {name: (one.origin, one.ingestion.retries) for name, one in declared.items()} == {
-            "api": ("api", 3),
-            "one": ("yaml", 7),
-        }
-        with pytest.raises(declarations.DeclarationConflictError, match=r"one\.yaml"):
-            declarations.replace(client, declared["one"].ingestion, changed_by="vera")
-        with pytest.raises(declarations.DeclarationConflictError, match="declared already"):
-            declarations.create(client, declared["api"].ingestion, changed_by="vera")
-        with pytest.raises(declarations.DeclarationConflictError, match="new target"):
-            declarations.replace(client, ingestion(tmp_path, name="api", table="other", **remote), changed_by="vera")
-        with pytest.raises(declarations.DeclarationConflictError, match="FILE_SOURCE_FOLDERS"):
-            declarations.create(client, ingestion(tmp_path, name="local"), changed_by="vera")
-        declarations.replace(client, ingestion(tmp_path, name="api", retries=1, **remote), changed_by="vera")
-        assert declarations.get(client, "api").retries == 1
-        declarations.delete(client, "api", changed_by="vera")
-        with pytest.raises(declarations.UnknownIngestionError, match="'api'"):
-            declarations.get(client, "api")
-
-
-def test_a_request_is_due_until_its_run_begins(folder):
-    name = declare(ingestion(folder))
-    with connect("writer") as client:
-        request_id = declarations.request_run(client, name, dry_run=True, by="vera")
-    (start,) = steps.find_due(datetime.now(UTC))
-    assert start["trigger_run_id"] == f"requested__{request_id}"
-    steps.start_run(start["conf"], run_id=start["trigger_run_id"])
-    assert steps.find_due(datetime.now(UTC)) == []
-    assert file_runs_read(name, start["trigger_run_id"]).is_dry_run
-    declare(ingestion(folder, enabled=False))
-    with connect("writer") as client, pytest.raises(declarations.DeclarationConflictError, match="not enabled"):
-        declarations.request_run(client, name, dry_run=False, by="vera")
-    with pytest.raises(declarations.DeclarationConflictError, match="not enabled"):
-        steps.start_run({"ingestion": name}, run_id="r")
-
-
-def test_a_run_that_never_ended_does_not_hold_its_ingestion_for_ever(folder):
-    one = ingestion(folder, schedule="* * * * *")
-    declare(one)
-    with connect("writer") as client:
-        old = datetime.now(UTC) - timedelta(hours=30)
-        file_runs.write(client, file_runs.FileRun("meters", "lost", started_at=old, scheduled_for=old))
-        file_runs.write(client, file_runs.FileRun("meters", "alive", started_at=datetime.now(UTC), scheduled_for=old))
-    later = datetime.now(UTC) + timedelta(minutes=2)
-    assert steps.find_due(later) == []
-    with connect("writer") as client:
-        alive = file_runs.read(client, ingestion="meters", run_id="alive")
-        file_runs.write(client, file_runs.FileRun(**{**alive.__dict__, "state": RunState.SUCCESS}))
-    assert len(steps.find_due(later)) == 1
-    run_once(one)
-    assert file_runs_read("meters", "lost").state is RunState.FAILED
-
-
-def test_a_connection_that_is_not_defined_fails_the_run_by_name(tmp_path):
-    run = run_once(ingestion(tmp_path, uri="s3://bucket/*.csv", connection="nowhere"))
-    assert run.state is RunState.FAILED
-    assert "AIRFLOW_CONN_NOWHERE" in run.error

@@ -1,54 +1,44 @@
-"""The forecast lifecycle on the real engine: trained, stored, issued, and a ladder that never stops forecasting."""
+"""Champions on the real engine: trained, stored, issued, rolled back, and a ladder that never stops forecasting."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from powersense import model_store
 from powersense.errors import ForecastError
-from powersense.forecast import ANALOGUE, CHAMPION, LAST_GOOD, LAST_WEEK, NO_MODEL, WITHOUT_WEATHER, issue
+from powersense.forecast import ANALOGUE, CHAMPION, LAST_GOOD, NO_MODEL, WITHOUT_WEATHER, issue
 from powersense.forecasting.models import create
-from powersense.quality.check import check
-from powersense.settings import get_settings
 from powersense.train import Outcome, roll_back, train_area
 from powersense.warehouse.client import connect
-from powersense.warehouse.forecast_inputs import read_inputs
 from powersense.warehouse.forecasts import issued as stored_issues
 from powersense.warehouse.forecasts import store_issue
 from tests.services.lifecycle_data import (
     AREA,
+    DAY,
+    HOUR,
     LONG_AGO,
     NOW,
+    QUANTILES,
+    TRAINED,
+    facts,
+    issued,
     load,
+    mape,
     put_load,
     put_weather,
     put_weather_forecast,
+    trained_on_two_years,
 )
 from tests.services.scoring_data import insert, table
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TRAINED = NOW - 2 * HOUR
-QUANTILES = ["q025_mw", "q100_mw", "q250_mw", "q500_mw", "q750_mw", "q900_mw", "q975_mw"]
-
-pytestmark = pytest.mark.usefixtures("warehouse")
-
-
-@pytest.fixture(autouse=True)
-def folder(warehouse, tmp_path, monkeypatch) -> Path:
-    """An empty model store."""
-    monkeypatch.setenv("MODEL_STORE_URL", f"file://{tmp_path}")
-    monkeypatch.setenv("FORECAST_TRAIN_YEARS", "2")
-    get_settings.cache_clear()
-    return tmp_path
+folder = pytest.fixture(autouse=True)(trained_on_two_years)
 
 
 @dataclass
@@ -90,33 +80,8 @@ def champion(folder, first_training) -> Outcome:
     return first_training[0].outcome
 
 
-def issued(area: str = AREA, *, at: datetime = NOW) -> pd.DataFrame:
-    """Return the rows of an issue, after checking that it is whole: 336 half-hours, with quantiles that rise."""
-    query = "SELECT * FROM forecasts WHERE area = {area:String} AND issued_at = {at:DateTime('UTC')} ORDER BY target_at"
-    found = table(query, area=area, at=at)
-    assert list(found["target_at"]) == list(pd.date_range(at, periods=336, freq="30min"))
-    assert list(found["lead_minutes"]) == list(range(0, 336 * 30, 30))
-    quantiles = found[QUANTILES].to_numpy()
-    assert np.isfinite(quantiles).all()
-    assert (np.diff(quantiles, axis=1) >= 0).all()
-    return found
-
-
-def facts(found: pd.DataFrame) -> dict[str, Any]:
-    """Return what all rows of an issue share."""
-    names = ["model_id", "model", "fallback_level", "fallback_reason", "vintage", "load_age_minutes"]
-    (row,) = found[[*names, "weather_age_minutes"]].drop_duplicates().to_dict("records")
-    return {str(name): value for name, value in row.items()}
-
-
 def archive(outcome: Outcome, folder: Path) -> Path:
     return folder / f"{outcome['champion']}.zip"
-
-
-def mape(found: pd.DataFrame, *, hours: int = 48) -> float:
-    came = load(NOW, NOW + timedelta(hours=hours)).set_index("observed_at")["value"]
-    middle = found.set_index("target_at")["q500_mw"].reindex(came.index)
-    return float((middle / came - 1).abs().mean())
 
 
 def test_what_is_trained_is_stored_and_issues_the_next_seven_days(champion, folder):
@@ -235,29 +200,6 @@ def test_no_stored_model_can_be_read_and_the_analogue_forecasts(champion, folder
     assert champion["champion"] in found["fallback_reason"]
 
 
-def test_a_cold_start_forecasts_by_the_analogue_and_says_so():
-    put_load(start=NOW - 60 * DAY)
-    issue([AREA], issued_at=NOW, run_id="one")
-    found = issued()
-    assert facts(found) | {"load_age_minutes": 30} == facts(found)
-    assert (facts(found)["fallback_level"], facts(found)["fallback_reason"]) == (ANALOGUE, NO_MODEL)
-    assert mape(found) < 0.15
-
-
-@pytest.mark.parametrize(("days", "level"), [(12, ANALOGUE), (3, LAST_WEEK)])
-def test_some_days_of_load_are_enough_to_forecast(days, level):
-    put_load(start=NOW - days * DAY)
-    issue([AREA], issued_at=NOW, run_id="one")
-    found = issued()
-    assert facts(found)["fallback_level"] == level
-    assert mape(found) < 0.3
-
-
-def test_without_any_load_nothing_is_issued_and_the_count_says_so():
-    counts = issue([AREA], issued_at=NOW, run_id="one")
-    assert (counts["areas_without_load"], counts["rows_stored"]) == (1, 0)
-
-
 def test_a_region_dark_for_two_days_is_forecast_and_the_age_of_its_load_said(champion):
     dark = load(NOW - 2 * DAY, NOW)
     insert(dark.assign(value=0.0), vintage="definitive", version=2)
@@ -309,112 +251,7 @@ def test_rolling_back_brings_the_previous_champion_until_the_next_training(champ
     assert actions["reason"].str.len().min() > 10
 
 
-@pytest.mark.parametrize(("margin", "action", "model"), [("0.02", "promote", "gam"), ("0.9", "keep", None)])
-def test_a_challenger_is_promoted_only_by_the_margin(monkeypatch, margin, action, model):
-    put_load()
-    first = train_area(AREA, now=TRAINED, run_id="first", kind="full")
-    assert "gam_without_weather" in first["champion"]
-    put_weather()
-    monkeypatch.setenv("FORECAST_PROMOTION_MARGIN", margin)
-    get_settings.cache_clear()
-    second = train_area(AREA, now=TRAINED + HOUR, run_id="second", kind="full")
-    assert second["action"] == action
-    decision = table("SELECT * FROM model_decisions FINAL ORDER BY decided_at DESC LIMIT 1").iloc[0]
-    assert decision["previous_model_id"] == first["champion"]
-    assert decision["champion_mape"] > decision["challenger_mape"]
-    assert decision["margin"] == float(margin)
-    assert (model or "gam_without_weather") in decision["model_id"]
-
-
 def test_training_again_in_one_run_leaves_one_model_and_one_decision(champion):
     again = train_area(AREA, now=TRAINED, run_id="first", kind="full")
     assert again["champion"] == champion["champion"]
     assert len(table("SELECT * FROM models FINAL WHERE model = 'gam'")) == 1
-
-
-def test_too_short_a_history_trains_nothing_and_says_why():
-    put_load(start=NOW - 20 * DAY)
-    outcome = train_area(AREA, now=NOW, run_id="first")
-    assert (outcome["action"], outcome["champion"], outcome["models_trained"]) == ("none", "", 0)
-    assert "20 days" in outcome["reason"]
-
-
-def test_real_time_is_lifted_to_the_level_of_later_vintages():
-    final = load(NOW - 60 * DAY, NOW - 30 * DAY)
-    insert(final, vintage="consolidated")
-    insert(load(NOW - 60 * DAY, NOW).assign(value=lambda rows: rows["value"] * 0.97), vintage="realtime")
-    with connect("reader") as client:
-        inputs = read_inputs(client, [AREA], issued_at=NOW, days=40)[AREA]
-        raw = read_inputs(client, [AREA], issued_at=NOW, days=40, up_to_vintage="realtime")[AREA]
-    known = load(NOW - 40 * DAY, NOW).set_index("observed_at")["value"]
-    lifted = inputs.history.load_mw.reindex(known.index)
-    np.testing.assert_allclose(lifted, known, rtol=1e-6)
-    assert inputs.history.vintage == "consolidated"
-    np.testing.assert_allclose(raw.history.load_mw.reindex(known.index), known * 0.97, rtol=1e-6)
-    assert raw.history.vintage == "realtime"
-
-
-def test_quarter_hours_of_real_time_are_averaged_and_never_mixed_with_later_vintages():
-    instant = pd.Timestamp(NOW - DAY)
-    quarter = pd.Timedelta(minutes=15)
-    rows = pd.DataFrame(
-        {
-            "area": AREA,
-            "observed_at": [instant + step * quarter for step in range(6)],
-            "value": [3000.0, 3100.0, 3200.0, 3300.0, 3300.0, 3500.0],
-        }
-    )
-    insert(rows, vintage="realtime")
-    insert(rows.iloc[[0]].assign(value=3030.0), vintage="consolidated")
-    with connect("reader") as client:
-        load_mw = read_inputs(client, [AREA], issued_at=NOW, days=35)[AREA].history.load_mw.dropna()
-    ratio = 3030.0 / 3050.0
-    np.testing.assert_allclose(load_mw.to_numpy(), [3030.0, 3250.0 * ratio, 3400.0 * ratio])
-
-
-def test_hours_between_three_hourly_reports_are_known_and_longer_gaps_are_not():
-    put_load(start=NOW - 40 * DAY)
-    put_weather(start=NOW - 40 * DAY)
-    with connect("writer") as client:
-        client.command(
-            "ALTER TABLE weather_observations DELETE WHERE observed_at >= {since:DateTime('UTC')} "
-            "AND observed_at < {until:DateTime('UTC')} SETTINGS mutations_sync = 1",
-            parameters={"since": NOW - 20 * HOUR, "until": NOW - 10 * HOUR},
-        )
-        weather = read_inputs(client, [AREA], issued_at=NOW, days=35)[AREA].history.weather
-    assert weather is not None
-    temperature_c = weather["temperature_c"]
-    assert temperature_c[pd.Timestamp(NOW - 5 * HOUR) + pd.Timedelta(minutes=30)] == pytest.approx(
-        (temperature_c[pd.Timestamp(NOW - 5 * HOUR)] + temperature_c[pd.Timestamp(NOW - 4 * HOUR)]) / 2
-    )
-    unknown = temperature_c[pd.Timestamp(NOW - 20 * HOUR) : pd.Timestamp(NOW - 10 * HOUR - timedelta(minutes=1))]
-    assert unknown.isna().all()
-
-
-def test_one_issue_of_several_areas_stores_each_once():
-    for area in (AREA, "France"):
-        put_load(start=NOW - 60 * DAY, area=area)
-    counts = issue([AREA, "France", "Occitanie"], issued_at=NOW, run_id="one")
-    assert (counts["areas_issued"], counts["areas_without_load"], counts["rows_stored"]) == (2, 1, 672)
-    assert issued("France")["q500_mw"].mean() > 10 * issued()["q500_mw"].mean()
-    assert datetime.now(UTC) - table("SELECT max(inserted_at) AS at FROM forecasts")["at"].iloc[0] < DAY
-
-
-def test_a_fallback_and_silence_are_alerts_that_close():
-    def alerts() -> list[tuple[str, str, str]]:
-        query = (
-            "SELECT rule, toString(severity) AS severity, toString(state) AS state FROM alerts FINAL "
-            "WHERE rule IN ('forecast_fallback', 'stale_forecast') ORDER BY opened_at"
-        )
-        return list(table(query).itertuples(index=False, name=None))
-
-    put_load(start=NOW - 60 * DAY)
-    assert check(NOW, "run")["by_rule"]["stale_forecast"] == 0
-    issue([AREA], issued_at=NOW, run_id="one")
-    assert check(NOW, "run")["by_rule"]["forecast_fallback"] == 1
-    assert alerts() == [("forecast_fallback", "critical", "open")]
-    check(NOW + 4 * HOUR, "run")
-    assert alerts()[1:] == [("stale_forecast", "critical", "open")]
-    issue([AREA], issued_at=NOW + 4 * HOUR, run_id="two")
-    check(NOW + 4 * HOUR + timedelta(minutes=15), "run")
-    assert alerts()[1:] == [("stale_forecast", "critical", "closed")]

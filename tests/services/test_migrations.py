@@ -24,7 +24,8 @@ REPEATABLE = re.compile(
     r"|CREATE OR REPLACE VIEW"
     r"|DROP (TABLE|VIEW) IF EXISTS"
     r"|ALTER TABLE \S+\s+(ON CLUSTER '\S+' )?"
-    r"(ADD (COLUMN|INDEX) IF NOT EXISTS|DROP (COLUMN|INDEX) IF EXISTS|MODIFY|COMMENT))"
+    r"(ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|DROP (COLUMN|INDEX|PROJECTION) IF EXISTS|MODIFY|COMMENT"
+    r"|MATERIALIZE PROJECTION))"
 )
 
 every_migration = pytest.mark.parametrize("migration", migrations(), ids=lambda migration: migration.id)

@@ -62,6 +62,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         monkeypatch.setenv("ALERT_NOTIFY_URLS", hook.url)
         get_settings.cache_clear()
         yield hook
+    get_settings.cache_clear()
 
 
 def clear() -> None:

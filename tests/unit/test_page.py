@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import posixpath
 import re
+from graphlib import TopologicalSorter
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from powersense.page.app import create_page
+from powersense.quality.rules import ALL_RULES
 
-STATIC = files("powersense.page").joinpath("static")
-FOLDERS = {"": STATIC} | {f"{name}/": STATIC.joinpath(name) for name in ("charts", "texts", "views")}
+STATIC = Path(str(files("powersense.page").joinpath("static")))
 SCRIPTS = {
-    prefix + path.name: path.read_text(encoding="utf-8")
-    for prefix, folder in FOLDERS.items()
-    for path in folder.iterdir()
-    if path.name.endswith(".js")
+    path.relative_to(STATIC).as_posix(): path.read_text(encoding="utf-8") for path in sorted(STATIC.rglob("*.js"))
 }
+# What a script cannot run without; `import(…)`, which it fetches once it is asked to, stands inside a line.
+STATIC_IMPORT = r'^(?:import|export)\b[^;"]*"(\.\.?/[^"]+)";$'
+SPOKEN = "".join(script for name, script in SCRIPTS.items() if name.startswith("texts/"))
+TEXTS = re.findall(r'^  "([^"]+)": \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],$', SPOKEN, re.M)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def test_the_document_holds_no_script_style_or_address_of_another_site(page):
     linked = re.findall(r'(?:src|href)="([^"#]+)"', document)
     assert {page.get(f"/{address}").status_code for address in linked} == {200}
     scripts = {address for address in linked if address.endswith(".js")}
-    first = reached({"appearance.js", "main.js"}, r'^(?:import|export)\b[^;"]*"(\.\.?/[^"]+)";$')
+    first = reached({"appearance.js", "main.js"}, STATIC_IMPORT)
     assert scripts == first
     assert reached(first, r'"(\.\.?/[^"]+\.js)"') == set(SCRIPTS)
 
@@ -56,11 +59,19 @@ def reached(begun: set[str], pattern: str) -> set[str]:
         if name in known:
             continue
         known.add(name)
-        folder = posixpath.dirname(name)
-        waiting += [
-            posixpath.normpath(posixpath.join(folder, address)) for address in re.findall(pattern, SCRIPTS[name], re.M)
-        ]
+        waiting += named(name, pattern)
     return known
+
+
+def named(script: str, pattern: str) -> list[str]:
+    folder = posixpath.dirname(script)
+    found = re.findall(pattern, SCRIPTS[script], re.M)
+    return [posixpath.normpath(posixpath.join(folder, address)) for address in found]
+
+
+def test_no_script_imports_what_imports_it():
+    order = list(TopologicalSorter({script: named(script, STATIC_IMPORT) for script in SCRIPTS}).static_order())
+    assert order.index("dom.js") < order.index("parts.js") < order.index("main.js")
 
 
 def test_scripts_make_no_markup_of_texts():
@@ -81,15 +92,28 @@ def test_a_file_that_is_unchanged_is_not_sent_again_and_others_are_not_served(pa
         assert page.get(f"/{path}").status_code == 404
 
 
+def test_percentages_and_signs_are_spaced_as_each_language_does():
+    for key, english, french in TEXTS:
+        assert re.findall(r"\s[:;?!%]", english) == [], key
+        assert re.findall(r"[^ ][;?!%»]|« ?$|«[^ ]|\w:", french) == [], key
+
+
+def test_every_rule_has_its_title_and_its_meaning():
+    keys = {key for key, _, _ in TEXTS}
+    wanted = {f"{kind} {rule}" for kind in ("rule", "why") for rule in ALL_RULES}
+    assert {key for key in keys if key.startswith(("rule ", "why "))} == wanted
+
+
 def test_every_text_stands_once_in_both_languages_with_the_same_values_and_is_used():
-    spoken = "".join(script for name, script in SCRIPTS.items() if name.startswith("texts/"))
-    texts = re.findall(r'^  "([^"]+)": \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],$', spoken, re.M)
-    assert len(texts) == spoken.count('": [') > 100
-    for key, english, french in texts:
-        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", french)), key
+    assert len(TEXTS) == SPOKEN.count('": [') > 100
+    for key, english, french in TEXTS:
+        values = sorted(re.findall(r"\{\w+\}", english))
+        assert sorted(re.findall(r"\{\w+\}", french)) == values, key
+        # A word that goes with a number stands beside it.
+        assert {f"{{{name}}}" for name in re.findall(r"\{(\w+)\|", english + french)} <= set(values), key
     others = "".join(script for name, script in SCRIPTS.items() if not name.startswith("texts/"))
-    known = {key for key, _, _ in texts}
-    assert len(known) == len(texts)
+    known = {key for key, _, _ in TEXTS}
+    assert len(known) == len(TEXTS)
     asked = set(re.findall(r'\bt\((?:[^()"]*\? )?"([^"]+)"', others))
     assert asked <= known
     # These keys are put together of a state or a kind.

@@ -10,7 +10,7 @@ from powersense import __version__
 from powersense.api.alerts import alert_routes
 from powersense.api.auth import Access
 from powersense.api.data import data_routes
-from powersense.api.deadman import LOOK_SECONDS, Heartbeat, Pulse
+from powersense.api.deadman import Heartbeat, Pulse, look_seconds
 from powersense.api.documentation import documentation_routes
 from powersense.api.files import file_routes
 from powersense.api.labels import label_routes
@@ -21,6 +21,7 @@ from powersense.api.prometheus_alerts import prometheus_routes
 from powersense.api.push import push_routes
 from powersense.api.streaming import streaming_routes
 from powersense.errors import ConfigurationError, WarehouseError
+from powersense.settings import get_settings
 
 
 def create_app(access: Access, heartbeat: Heartbeat | None = None) -> FastAPI:
@@ -81,7 +82,7 @@ def _open_routes(heartbeat: Heartbeat) -> APIRouter:
     @routes.get("/alive", responses=answers(HTTPStatus.SERVICE_UNAVAILABLE))
     async def alive() -> dict[str, str]:
         """Tell whether runs reach their end; for monitors that watch from outside."""
-        reading = await heartbeat.look(max_age_seconds=LOOK_SECONDS)
+        reading = await heartbeat.look(max_age_seconds=look_seconds(get_settings()))
         if reading.pulse is not Pulse.ALIVE:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "No run reaches its end, or the warehouse is away.")
         return {"status": "alive"}

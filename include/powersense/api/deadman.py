@@ -17,8 +17,12 @@ from powersense.settings import Settings, get_settings
 logger = logging.getLogger(__name__)
 
 RUNBOOK = "docs/observability.md#powersensenothingfinished"
-LOOK_SECONDS = 15.0
+_LOOK_SECONDS = 15.0
+# Shorter limits are looked at more often, but the warehouse is not asked all the time.
+_LOOKS_PER_LIMIT = 4
+_LEAST_LOOK_SECONDS = 1.0
 _PROBE_SECONDS = 5.0
+_IN_MINUTES_FROM = 120.0
 # A restart of the warehouse is no alarm.
 WAREHOUSE_PATIENCE_SECONDS = 120.0
 
@@ -79,16 +83,16 @@ class Heartbeat:
         now, limit = self._clock(), silent_after_seconds(get_settings())
         if self._is_unanswered and now - self._answered_at >= WAREHOUSE_PATIENCE_SECONDS:
             return Reading(
-                Pulse.NO_WAREHOUSE, f"the warehouse has not answered for {_minutes(now - self._answered_at)}"
+                Pulse.NO_WAREHOUSE, f"the warehouse has not answered for {_duration(now - self._answered_at)}"
             )
         last = self._begun_at if self._finished_at is None else max(self._finished_at, self._begun_at)
         if limit and now - last >= limit:
             known = (
                 "none ever did"
                 if self._finished_at is None
-                else f"the newest did {_minutes(now - self._finished_at)} ago"
+                else f"the newest did {_duration(now - self._finished_at)} ago"
             )
-            return Reading(Pulse.SILENT, f"no run has reached its end for {_minutes(now - last)}; {known}")
+            return Reading(Pulse.SILENT, f"no run has reached its end for {_duration(now - last)}; {known}")
         return Reading(Pulse.ALIVE, "runs reach their end, and the warehouse answers")
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
@@ -134,10 +138,16 @@ class Teller:
                 self._told[target.name] = reading.pulse
 
 
-async def watch(heartbeat: Heartbeat, teller: Teller, *, every_seconds: float = LOOK_SECONDS) -> None:
-    """Look and tell for ever; ends by cancellation only."""
+async def watch(heartbeat: Heartbeat, teller: Teller, *, every_seconds: float | None = None) -> None:
+    """Look and tell for ever; ends by cancellation only.
+
+    Args:
+        heartbeat: what looks.
+        teller: what tells people.
+        every_seconds: between two looks; `look_seconds` of the settings by default.
+    """
     while True:
-        await asyncio.sleep(every_seconds)
+        await asyncio.sleep(look_seconds(get_settings()) if every_seconds is None else every_seconds)
         try:
             reading = await heartbeat.look()
             await asyncio.to_thread(teller.tell, reading)
@@ -167,5 +177,12 @@ def silent_after_seconds(settings: Settings) -> float:
     return 60.0 * settings.deadman_minutes if schedules_are_on() else 0.0
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min"
+def look_seconds(settings: Settings) -> float:
+    """Return how long to wait between two looks: 15 seconds, or a quarter of a `DEADMAN_MINUTES` below one."""
+    limit = silent_after_seconds(settings)
+    often = max(_LEAST_LOOK_SECONDS, limit / _LOOKS_PER_LIMIT)
+    return min(_LOOK_SECONDS, often) if limit else _LOOK_SECONDS
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _IN_MINUTES_FROM else f"{seconds / 60:.0f} min"

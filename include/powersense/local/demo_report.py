@@ -230,7 +230,7 @@ def incident_labels(shift: timedelta) -> list[Label]:
 
 def _dbt_outcome() -> tuple[int, int, int]:
     """Return the models built, tests passed and tests failed of the newest whole dbt run."""
-    from powersense.transform_results import last_results
+    from powersense.transform.results import last_results
     from powersense.warehouse.client import connect
 
     with connect("reader") as client:

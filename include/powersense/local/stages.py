@@ -185,7 +185,7 @@ class Stack:
             with self.progress.stage(title) as details:
                 details.append("up to date")
             return
-        self._run_command(title, [sys.executable, "-m", "powersense.transform_artifacts"])
+        self._run_command(title, [sys.executable, "-m", "powersense.transform.artifacts"])
 
     def _await_replay(self) -> None:
         with self.progress.stage("Replay of the portal") as details:

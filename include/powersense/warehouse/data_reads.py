@@ -43,6 +43,7 @@ _SHORT_SETTINGS: dict[str, Any] = {
     "query_plan_enable_optimizations": 0,
     "optimize_move_to_prewhere": 0,
     "query_plan_optimize_prewhere": 0,
+    "output_format_parallel_formatting": 0,
 }
 
 
@@ -90,7 +91,7 @@ def page(pool: ReaderPool, question: Question, *, after: tuple[str, ...], limit:
         settings |= _SHORT_SETTINGS
     with _asked(pool) as client:
         body: bytes = client.raw_query(
-            statement(question.name),
+            statement(question.name, is_first_page=not after),
             parameters=dict(question.parameters) | {"after": list(after), "limit": limit + 1},
             settings=settings,
             fmt="JSONEachRow",
@@ -142,7 +143,7 @@ def download(pool: ReaderPool, question: Question, *, fmt: str) -> Download:
     with ExitStack() as exits:
         client = exits.enter_context(_asked(pool))
         source: Any = client.raw_stream(
-            statement(question.name),
+            statement(question.name, is_first_page=True),
             parameters=dict(question.parameters) | {"after": [], "limit": WITHOUT_LIMIT},
             settings=settings,
             fmt=fmt,

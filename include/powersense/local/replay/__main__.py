@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from powersense.errors import ConfigurationError, PowerSenseError
-from powersense.local.replay.app import ReplayState
 from powersense.local.replay.server import LOOPBACK, bound_socket, open_state, uvicorn_server
+from powersense.local.replay.state import ReplayState
 
 DEFAULT_PORT = 8190
 

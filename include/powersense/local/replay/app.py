@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,86 +15,20 @@ from starlette.routing import Route
 from powersense.errors import ConfigurationError
 from powersense.local.replay import metadata
 from powersense.local.replay.answers import early_answer, quota_headers, spoiled_answer
+from powersense.local.replay.control import control_routes
 from powersense.local.replay.damage import damaged
 from powersense.local.replay.exports import MEDIA_TYPES, ExportOptions, export
-from powersense.local.replay.faults import Fault, Faults
+from powersense.local.replay.faults import Fault
 from powersense.local.replay.portal import DATASETS
-from powersense.local.replay.publication import Publication
 from powersense.local.replay.query import choose, read_query
 from powersense.local.replay.refusals import Refusal, unknown_dataset
 from powersense.local.replay.rendering import as_json, rows_of
-from powersense.local.replay.weather.publication import WeatherPublication
+from powersense.local.replay.state import ReplayState
+from powersense.local.replay.weather.routes import weather_routes
 from powersense.local.replay.yearly_files import file_content, file_names
 
 API_ROOT = "/api/explore/v2.1/catalog/datasets"
 Answer = tuple[Iterator[bytes], str]
-KEPT_REQUESTS = 10_000
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """One request that the replay answered.
-
-    Attributes:
-        received_at: wall-clock time, UTC.
-        path: its path.
-        dataset: dataset, file name, department of observations, or `open-meteo`.
-        endpoint: `records`, `exports`, `files`, `metadata`, `synop`, `hourly`, `observations` or `forecast`.
-        parameters: query parameters, a list per name.
-        status: of the answer.
-        faults: kinds of the faults that struck it.
-    """
-
-    received_at: datetime
-    path: str
-    dataset: str
-    endpoint: str
-    parameters: dict[str, list[str]]
-    status: int
-    faults: tuple[str, ...]
-
-
-@dataclass
-class ReplayState:
-    """Everything that one server serves and remembers."""
-
-    publication: Publication
-    faults: Faults = field(default_factory=Faults)
-    requests: list[RequestRecord] = field(default_factory=list)
-    calls: int = 0
-    weather: WeatherPublication = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.weather = WeatherPublication(self.publication)
-
-    def remember(self, request: Request, *, dataset: str, endpoint: str, status: int, faults: list[Fault]) -> None:
-        """Log an answered request; the oldest are forgotten."""
-        parameters = {name: request.query_params.getlist(name) for name in request.query_params}
-        kinds = tuple(fault.kind.value for fault in faults)
-        record = RequestRecord(datetime.now(UTC), request.url.path, dataset, endpoint, parameters, status, kinds)
-        self.calls += 1
-        self.requests.append(record)
-        del self.requests[:-KEPT_REQUESTS]
-
-    def status(self) -> dict[str, Any]:
-        """Return shift, clock and what is recorded."""
-        publication = self.publication
-        runs_out_at = publication.runs_out_at
-        return {
-            "data": str(publication.recording.folder),
-            "shift_days": publication.shift_days,
-            "clock": publication.clock.now().isoformat(timespec="seconds"),
-            "is_frozen": publication.clock.is_frozen,
-            "recorded_wall_clock": publication.recorded_wall.isoformat(timespec="seconds"),
-            "runs_out_at": runs_out_at.isoformat() if runs_out_at else None,
-            "has_run_out": bool(runs_out_at and publication.clock.now() >= runs_out_at),
-            "files": {name: [path.name for path in paths] for name, paths in publication.recording.paths.items()},
-            "weather": {name: [path.name for path in paths] for name, paths in self.weather.recording.paths.items()},
-            "faults": [fault.as_dict() for fault in self.faults.active()],
-            "calls": self.calls,
-        }
-
-
 Respond = Callable[[Request, ReplayState, str, list[Fault]], Answer]
 
 
@@ -168,8 +99,6 @@ async def _data_answer(
 
 def create_app(state: ReplayState) -> Starlette:
     """Return the application. Only loopback host names are answered: a web page elsewhere cannot reach the controls."""
-    from powersense.local.replay.control import control_routes
-    from powersense.local.replay.weather.routes import weather_routes
 
     async def catalogue(request: Request) -> Response:
         described = await asyncio.to_thread(lambda: [metadata.describe(state.publication, name) for name in DATASETS])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from powersense.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from powersense.local.replay.app import ReplayState
+from powersense.local.replay.state import ReplayState
 
 
 async def _document(request: Request) -> Any:

@@ -12,12 +12,13 @@ from typing import Any, Self
 import uvicorn
 
 from powersense.errors import LocalStackError, PortInUseError
-from powersense.local.replay.app import ReplayState, RequestRecord, create_app
+from powersense.local.replay.app import create_app
 from powersense.local.replay.clock import Clock
 from powersense.local.replay.faults import Fault
 from powersense.local.replay.publication import Publication
 from powersense.local.replay.recording import open_recording
 from powersense.local.replay.shift import parse_shift
+from powersense.local.replay.state import ReplayState, RequestRecord
 
 LOOPBACK = "127.0.0.1"
 BUNDLED_SAMPLE = Path(__file__).resolve().parents[1] / "sample"

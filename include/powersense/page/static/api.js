@@ -15,6 +15,11 @@ export class Problem extends Error {
   }
 }
 
+/** Whether a problem is that dbt has yet to build what is asked for; a warehouse that is away is another. */
+export function isNotBuilt(problem) {
+  return problem.status === 503 && problem.message.includes("transform_warehouse");
+}
+
 export function keepKey(key) {
   sessionStorage.setItem(KEY, key);
 }
@@ -28,7 +33,7 @@ export function hasKey() {
 }
 
 /** Return an address below the API's, each part of the path escaped, without the parameters that are empty; a list repeats its name. */
-export function address(parts, parameters = {}) {
+function address(parts, parameters = {}) {
   const url = new URL(parts.map(encodeURIComponent).join("/"), ADDRESS);
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one) url.searchParams.append(name, one);

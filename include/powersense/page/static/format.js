@@ -1,12 +1,57 @@
 // Numbers, sizes, durations and instants as people read them.
 
+import { span as parisSpan } from "./charts/paris.js";
 import { h } from "./dom.js";
 
 const language = () => document.documentElement.lang;
+const SIGN = { signDisplay: "exceptZero" };
 const two = (number) => String(number).padStart(2, "0");
 
 export function number(value) {
   return new Intl.NumberFormat(language()).format(value);
+}
+
+/** A number with so many decimals: `1.20`. */
+export function decimal(value, digits, style = {}) {
+  return new Intl.NumberFormat(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits, ...style }).format(value);
+}
+
+/** A number with its sign, nought without: `+1.2`, `−2,580 MW`. */
+export function signed(value, unit = "", digits = 0) {
+  return minus(decimal(value, digits, SIGN)) + (unit && `\u00a0${unit}`);
+}
+
+/** How many usual deviations a load is off, on one line: `z = −20.4`. */
+export function zScore(value) {
+  return `z\u00a0=\u00a0${signed(value, "", 1)}`;
+}
+
+/** A load in whole megawatts: `47,590 MW`. */
+export function megawatts(value) {
+  return `${number(Math.round(value))}\u00a0MW`;
+}
+
+/** A share as a percentage, written as the language does: `98%`, `98 %`; a dash without one. */
+export function percent(share, digits = 0, style = {}) {
+  if (share === null || share === undefined) return "–";
+  // Browsers differ in the space that French sets before the sign.
+  return decimal(share, digits, { style: "percent", ...style }).replace(/\s%$/, "\u00a0%");
+}
+
+/** How far a share is above or below another: `−8%`. */
+export function signedPercent(share, digits = 0) {
+  return minus(percent(share, digits, SIGN));
+}
+
+/** How far a value is from what was expected: `−95%`; null where that is not known. */
+export function shareOff(value, expected) {
+  if (!expected || value === null) return null;
+  const share = value / expected - 1;
+  return signedPercent(share, Math.abs(share) < 0.0995 ? 1 : 0);
+}
+
+function minus(text) {
+  return text.replace("-", "\u2212");
 }
 
 /** A size in bytes: "12.3 MB", "12,3 Mo". */
@@ -19,8 +64,7 @@ export function size(bytes) {
     unit += 1;
   }
   const digits = unit > 0 && value < 99.95 ? 1 : 0;
-  const shown = new Intl.NumberFormat(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `${shown.format(value)}\u00a0${units[unit]}`;
+  return `${decimal(value, digits)}\u00a0${units[unit]}`;
 }
 
 export function duration(seconds) {
@@ -57,6 +101,17 @@ export function instant(iso) {
   );
 }
 
+/** Two instants on the clocks of Paris, `21 Nov 2026, 14:00 – 18:00`; in UTC on hover. */
+export function stretch(start, end) {
+  const hovered = [start, end].map((at) => utc(new Date(at))).join(" – ");
+  return h("span", { class: "span", title: `${hovered} UTC` }, parisSpan(Date.parse(start), Date.parse(end)));
+}
+
+/** `2026-11-21T13:00:00Z`, as addresses and the API take it. */
+export function iso(at) {
+  return `${new Date(at).toISOString().slice(0, 19)}Z`;
+}
+
 /** `2017-09-30 12:05` */
 export function utc(at) {
   return at.toISOString().slice(0, 16).replace("T", " ");
@@ -78,7 +133,7 @@ export function refreshAges() {
 function hover(at) {
   const local = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "long" }).format(at);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return `${at.toISOString().slice(0, 19).replace("T", " ")} UTC\n${local} (${zone})`;
+  return `${utc(at)}:${two(at.getUTCSeconds())} UTC\n${local} (${zone})`;
 }
 
 function age(at) {

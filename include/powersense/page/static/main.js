@@ -6,8 +6,8 @@ import { refreshAges } from "./format.js";
 import { button, empty, explain, freshness, heading, keepInSight, prose, turnNotices } from "./parts.js";
 import { airflowAddress, link, openInAirflow, route, tellAirflow } from "./router.js";
 import { t } from "./texts.js";
-import { fileLoads } from "./views/file_loads.js";
-import { load } from "./views/load.js";
+import { fileLoads } from "./views/file_loads/file_loads.js";
+import { load } from "./views/load/load.js";
 import { operations } from "./views/operations.js";
 
 // Another view is another entry: `{id, title(), find(parts)}`, where find returns the function that shows an address.

@@ -2,13 +2,15 @@
 
 import { Problem, needsKey } from "./api.js";
 import { fill, h, reconcile } from "./dom.js";
-import { utcClock } from "./format.js";
+import { number, utcClock } from "./format.js";
+import { airflowAddress, openInAirflow } from "./router.js";
 import { t } from "./texts.js";
 
 const TONES = {
   success: "good", loaded: "good",
   partial: "warn", overdue: "warn", skipped: "warn", lapsed: "warn", changed: "run",
   failed: "bad", quarantined: "bad",
+  critical: "bad", warning: "warn",
   running: "run", loading: "run", requested: "run", new: "run",
 };
 
@@ -16,6 +18,19 @@ const TONES = {
 export function badge(state, text = null, tone = TONES[state] ?? "plain") {
   const words = text ?? t(state === "loading" ? "loading state" : state);
   return h("span", { class: `badge ${tone}`, "data-state": state }, words);
+}
+
+/** How grave something is. */
+export function severity(level) {
+  return badge(level, t(`severity ${level}`));
+}
+
+/** A run: its id, and the way to it where the page stands in Airflow. */
+export function runLink(dag, run) {
+  if (!run) return h("span", { class: "muted" }, "–");
+  const inAirflow = airflowAddress(`dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}`);
+  const id = h("span", { class: "mono path" }, run);
+  return inAirflow ? h("span", { class: "run-link" }, id, " ", button(t("open in airflow"), () => openInAirflow(inAirflow), { kind: "link" })) : id;
 }
 
 /** Text in which `…` marks code, as elements. */
@@ -52,6 +67,12 @@ export function facts(entries) {
   return h("dl", { class: "facts" }, entries.filter(Boolean).map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
+/** Numbers that stand out, each `[name, value, tone]`; the tone may stay away. */
+export function figures(entries) {
+  const shown = (value) => (typeof value === "number" ? number(value) : value);
+  return entries.map(([name, value, tone = ""]) => h("div", { class: `figure ${tone}` }, h("span", { class: "label" }, name), h("span", { class: "value" }, shown(value))));
+}
+
 export function empty(title, help, ...actions) {
   return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, prose(help)), actions);
 }
@@ -59,9 +80,10 @@ export function empty(title, help, ...actions) {
 /**
  * A table whose rows follow their data without losing focus; on a narrow screen each row is a card.
  * @param {Array} columns of `{name, cell(item), kind}`; kind `number` aligns right
+ * @param {object} options `rowClass(item)`; `isCompact`: figures, which stay a table on a narrow screen
  * @returns {{element, show(items)}}
  */
-export function table(caption, columns, keyOf, { rowClass = () => "" } = {}) {
+export function table(caption, columns, keyOf, { rowClass = () => "", isCompact = false } = {}) {
   const body = h("tbody", { role: "rowgroup" });
   // On narrow screens rows are cards: roles keep the table what it is for those who listen.
   const element = h(
@@ -73,7 +95,7 @@ export function table(caption, columns, keyOf, { rowClass = () => "" } = {}) {
     "tr", { role: "row", class: rowClass(item) },
     columns.map(({ name, cell, kind = "" }) => h("td", { role: "cell", class: kind, "data-name": name }, cell(item))),
   );
-  return { element: h("div", { class: "table" }, element), show: (items) => reconcile(body, items, keyOf, row) };
+  return { element: h("div", { class: isCompact ? "table compact" : "table" }, element), show: (items) => reconcile(body, items, keyOf, row) };
 }
 
 /** Move a row of links that is wider than the screen so that the present one shows. */
@@ -88,7 +110,7 @@ export function tabs(label, entries) {
     "nav", { class: "tabs", "aria-label": label },
     entries.map(({ text, href, isCurrent, onclick }) => h("a", { href, "aria-current": isCurrent ? "page" : null, onclick, "data-focus": text }, text)),
   );
-  requestAnimationFrame(() => keepInSight(row));
+  new ResizeObserver(() => keepInSight(row)).observe(row);
   return row;
 }
 
@@ -198,16 +220,39 @@ export function freshness() {
 }
 
 /**
+ * A table, or what stands in its place where it has no rows.
+ * @param {function} whenEmpty returns what stands there, or null
+ * @param {...Element} below follow the table
+ * @returns {{element, show(items)}}
+ */
+export function shownOr(listing, whenEmpty, ...below) {
+  const element = placeholder();
+  return {
+    element,
+    show(items) {
+      if (items.length === 0) return void fill(element, whenEmpty());
+      listing.show(items);
+      if (listing.element.parentElement !== element) fill(element, listing.element, below);
+    },
+  };
+}
+
+/** A box that is still to be filled. */
+export function placeholder() {
+  return h("div", {}, h("p", { class: "placeholder muted" }, t("loading")));
+}
+
+/**
  * A listing in pages: what is read again replaces the pages that are shown, "Show more" adds one.
  * @param {function} read given a cursor returns `{items, next}`
  */
 export function paged(listing, read, whenEmpty) {
   let pages = 1;
-  const holder = h("div", {}, h("p", { class: "placeholder muted" }, t("loading")));
   const more = button(t("more"), () => act(more, async () => {
     pages += 1;
     await refresh();
   }), { "data-focus": "more" });
+  const { element, show } = shownOr(listing, whenEmpty, h("div", { class: "more" }, more));
   let newest = 0;
   async function refresh() {
     newest += 1;
@@ -221,14 +266,9 @@ export function paged(listing, read, whenEmpty) {
     }
     // An answer to an earlier question came late.
     if (turn !== newest) return items;
-    if (items.length === 0) {
-      fill(holder, whenEmpty());
-      return items;
-    }
-    listing.show(items);
-    if (!listing.element.isConnected || listing.element.parentElement !== holder) fill(holder, listing.element, h("div", { class: "more" }, more));
+    show(items);
     more.hidden = next === null;
     return items;
   }
-  return { element: holder, refresh };
+  return { element, refresh };
 }

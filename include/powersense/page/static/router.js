@@ -15,6 +15,21 @@ export function link(parts, parameters = {}) {
   return `#/${parts.map(encodeURIComponent).join("/")}${query ? `?${query}` : ""}`;
 }
 
+/**
+ * Return the function that finds what a view shows by the parts of an address that follow its own.
+ * @param {function} list shows the view itself
+ * @param {object} named sections, each with the function that shows it
+ * @param {function} one `(page, id)` shows what has that id, if anything has
+ */
+export function finder(list, named = {}, one = null) {
+  return ([id, ...rest]) => {
+    if (rest.length > 0) return null;
+    if (id === undefined) return list;
+    if (Object.hasOwn(named, id)) return named[id];
+    return one && ((page) => one(page, id));
+  };
+}
+
 export function go(parts, parameters = {}) {
   location.hash = link(parts, parameters);
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from powersense.detection.labels import Label
 from powersense.quality.rules.finding import FactRow, Finding, Severity, Thresholds, by_share
 
 RULE = "load_anomaly"
+_NO_PROBLEM = {Label.FALSE_ALARM, Label.DATA_ERROR}
 
 
 def evaluate(facts: Sequence[FactRow], *, now: datetime, thresholds: Thresholds) -> list[Finding]:
@@ -15,13 +17,14 @@ def evaluate(facts: Sequence[FactRow], *, now: datetime, thresholds: Thresholds)
 
     An episode is a problem while it is open, and after its end for at least `anomaly_visible_hours` from the moment
     its alert was raised: late or rescored data show many episodes only after they ended. What several detectors find
-    in one area at one time is one problem, under the alert that was raised first.
+    in one area at one time is one problem, under the alert that was raised first; one that people label as a false
+    alarm or as an error of the data is none, unless they say of another detector's finding that it was a true event.
 
     Args:
         facts: one row per episode of the last week that is not retracted: `episode_id`, `detector`, `area`, `metric`,
             `state`, `started_at`, `ended_at` (UTC), `severity` (by its depth), `explanation`, `areas_at_once` (areas
             with an episode that overlaps it), `areas` (all that are scored), `raised_at` (UTC opening of its alert,
-            None when it has none).
+            None when it has none), `label` (what people say of it, `none` by default).
         now: the check's instant, UTC.
         thresholds: `anomaly_visible_hours` counts.
     """
@@ -59,6 +62,9 @@ def _is_seen_twice(one: FactRow, other: FactRow) -> bool:
 
 
 def _is_told(group: Sequence[FactRow], *, now: datetime, visible: timedelta) -> bool:
+    labels = {row["label"] for row in group}
+    if labels & _NO_PROBLEM and Label.TRUE_EVENT not in labels:
+        return False
     raised_at = group[0]["raised_at"]
     return raised_at is None or now < raised_at + visible or any(row["state"] == "open" for row in group)
 

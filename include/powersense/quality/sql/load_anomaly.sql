@@ -1,4 +1,5 @@
--- One row per episode that is open or ended within a week, not retracted: who else it struck, and when it was told.
+-- One row per episode that is open or ended within a week, not retracted: who else it struck, when it was told, and
+-- what people say of it by the wall clock, at which they say it.
 WITH recent AS
 (
     SELECT
@@ -29,7 +30,8 @@ SELECT
     any(episode.ended_at) AS ended_at,
     uniqExact(other.area) AS areas_at_once,
     length({areas:Array(String)}) AS areas,
-    any(raised.raised_at) AS raised_at
+    any(raised.raised_at) AS raised_at,
+    toString(any(said.label)) AS label
 FROM recent AS episode
 INNER JOIN recent AS other ON other.metric = episode.metric
 LEFT JOIN
@@ -41,6 +43,7 @@ LEFT JOIN
     WHERE startsWith(fingerprint, 'load_anomaly|')
     GROUP BY fingerprint
 ) AS raised ON raised.fingerprint = concat('load_anomaly|', episode.area, '|', episode.episode_id)
+LEFT JOIN episode_labels_as_known(as_of = now64(6, 'UTC')) AS said ON said.episode_id = episode.episode_id
 WHERE other.started_at < episode.ended_at
     AND other.ended_at > episode.started_at
 GROUP BY episode.episode_id

@@ -1,14 +1,15 @@
 -- Per area: its first and newest load, the newest one that a detector judged, and how far its newest forecast reaches.
+-- `ends` has the aggregates of the projection series_instants, to the letter: the server reads it in the rows' place.
 WITH ends AS (
     SELECT
         m.area AS area,
-        min(m.observed_at) AS first_at,
-        max(m.observed_at) AS newest_at
+        assumeNotNull(minOrNullIf(m.observed_at, isNotNull(m.value))) AS first_at,
+        assumeNotNull(maxOrNullIf(m.observed_at, isNotNull(m.value))) AS newest_at
     FROM measurements AS m
     WHERE m.metric = {metric:String}
         AND m.area IN {areas:Array(String)}
-        AND isNotNull(m.value)
     GROUP BY m.area
+    HAVING isNotNull(minOrNullIf(m.observed_at, isNotNull(m.value)))
 ),
 
 newest AS (
@@ -78,3 +79,5 @@ LEFT JOIN issues ON issues.area = newest.area
 WHERE empty({after:Array(String)}) OR newest.area > {after:Array(String)}[1]
 ORDER BY newest.area
 LIMIT {limit:UInt64}
+-- Else `isNotNull(value)` becomes a read of its map of nulls, which the projection does not have.
+SETTINGS optimize_functions_to_subcolumns = 0

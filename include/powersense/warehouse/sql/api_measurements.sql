@@ -18,16 +18,15 @@ WHERE m.metric IN {metrics:Array(String)}
     AND m.observed_at >= {start:DateTime('UTC')}
     AND m.observed_at < {end:DateTime('UTC')}
     AND m.inserted_at <= {as_of:DateTime64(6, 'UTC')}
-    AND m.vintage <= CAST({up_to_vintage:String}, 'Enum8(\'realtime\' = 1, \'consolidated\' = 2, \'definitive\' = 3)')
+    AND m.vintage <= {up_to_vintage:Enum8('realtime' = 1, 'consolidated' = 2, 'definitive' = 3)}
     AND isNotNull(m.value)
-    AND (
-        empty({after:Array(String)})
-        OR (m.metric, m.area, m.observed_at) > (
-            {after:Array(String)}[1],
-            {after:Array(String)}[2],
-            parseDateTimeBestEffortOrZero({after:Array(String)}[3], 'UTC')
-        )
+    -- From here: a page after the first.
+    AND (m.metric, m.area, m.observed_at) > (
+        {after:Array(String)}[1],
+        {after:Array(String)}[2],
+        parseDateTimeBestEffortOrZero({after:Array(String)}[3], 'UTC')
     )
+    -- Until here.
 ORDER BY
     m.metric,
     m.area,

@@ -1,1 +1,5 @@
-SELECT DISTINCT metric FROM measurements ORDER BY metric
+-- Grouped, as the projection series_instants is: the server reads it in the rows' place.
+SELECT metric
+FROM measurements
+GROUP BY metric
+ORDER BY metric

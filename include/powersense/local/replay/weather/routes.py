@@ -8,7 +8,7 @@ import gzip
 import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,13 +17,11 @@ from starlette.routing import Route
 from powersense.local.replay.answers import early_answer, spoiled_answer
 from powersense.local.replay.faults import Fault, FaultKind
 from powersense.local.replay.rendering import as_json
+from powersense.local.replay.state import ReplayState
 from powersense.local.replay.weather import hourly, observations, open_meteo, spoiling, synop
 from powersense.local.replay.weather.columns import SYNOP_MISSING
 from powersense.local.replay.weather.open_meteo_question import RefusedQuery, read_question
 from powersense.local.replay.weather.stations import department_number
-
-if TYPE_CHECKING:
-    from powersense.local.replay.app import ReplayState
 
 OBSERVATIONS_PATH = "/meteofrance/public/DPPaquetObs/v1/paquet/horaire"
 _DEPARTMENT = "id-departement"
@@ -35,7 +33,7 @@ _MISSING_KEY = {
         "or 'Authorization : Basic ACCESS_TOKEN' or 'apikey : API_KEY'"
     ),
 }
-Respond = Callable[[Request, "ReplayState", list[Fault]], Response]
+Respond = Callable[[Request, ReplayState, list[Fault]], Response]
 
 
 def _gzipped(rows: list[list[str]]) -> Response:

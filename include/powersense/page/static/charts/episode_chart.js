@@ -1,10 +1,11 @@
 // An episode's curve: the load, what was expected of it with its band, and the instants that were flagged.
 
 import { fill, h, svg } from "../dom.js";
-import { number } from "../format.js";
+import { megawatts, number, zScore } from "../format.js";
 import { t } from "../texts.js";
+import { legend } from "./legend.js";
 import { dayTime, timeTicks } from "./paris.js";
-import { linear, ticks } from "./scale.js";
+import { roundTicks, scale } from "./paths.js";
 
 const HEIGHT = 300;
 const EDGE = { top: 12, right: 12, bottom: 28, left: 62 };
@@ -45,20 +46,13 @@ export function episodeChart(points, episode) {
   });
   canvas.addEventListener("pointermove", ({ clientX }) => tell(drawn.nearest(clientX - canvas.getBoundingClientRect().left)));
   tell(at);
-  return h("div", { class: "chart" }, legend(), canvas, readout);
+  return h("div", { class: "chart" }, legend([["load-line", t("ep load")], ["expected-line", t("ep expected")], ["band", t("ep band")], ["flag", t("ep flagged")]]), canvas, readout);
 }
 
 function sentence(point) {
-  const mw = (value) => `${number(Math.round(value))}\u00a0MW`;
-  const text = `${dayTime(Date.parse(point.observed_at))} · ${t("ep load")} ${mw(point.value)}`;
+  const text = `${dayTime(Date.parse(point.observed_at))} · ${t("ep load")} ${megawatts(point.value)}`;
   if (point.expected_mw === null) return text;
-  return `${text} · ${t("ep expected")} ${mw(point.expected_mw)} (${mw(point.lower_mw)} – ${mw(point.upper_mw)}) · z = ${number(Math.round(point.z_score * 10) / 10)}`;
-}
-
-function legend() {
-  const key = (kind, text) => h("li", {}, svg("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" }, kind === "band"
-    ? svg("rect", { class: "band", width: 22, height: 10 }) : kind === "flag" ? svg("circle", { class: "flag", cx: 11, cy: 5, r: 3.5 }) : svg("line", { class: kind, x1: 0, x2: 22, y1: 5, y2: 5 })), text);
-  return h("ul", { class: "legend" }, key("load-line", t("ep load")), key("expected-line", t("ep expected")), key("band", t("ep band")), key("flag", t("ep flagged")));
+  return `${text} · ${t("ep expected")} ${megawatts(point.expected_mw)} (${megawatts(point.lower_mw)} – ${megawatts(point.upper_mw)}) · ${zScore(point.z_score)}`;
 }
 
 function drawing(points, episode, width) {
@@ -67,8 +61,8 @@ function drawing(points, episode, width) {
   const values = points.flatMap((point) => [point.value, point.lower_mw, point.upper_mw]).filter((value) => value !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const spare = (high - low || 1) * 0.05;
-  const x = linear([times[0], times.at(-1)], [EDGE.left, width - EDGE.right]);
-  const y = linear([low - spare, high + spare], [HEIGHT - EDGE.bottom, EDGE.top]);
+  const x = scale(times[0], times.at(-1), EDGE.left, width - EDGE.right);
+  const y = scale(low - spare, high + spare, HEIGHT - EDGE.bottom, EDGE.top);
   const place = (point, value) => `${x(Date.parse(point.observed_at)).toFixed(1)},${y(value).toFixed(1)}`;
   const line = (kind, some, pick) => svg("polyline", { class: kind, points: some.map((point) => place(point, pick(point))).join(" ") });
   const band = [...known.map((point) => place(point, point.upper_mw)), ...known.toReversed().map((point) => place(point, point.lower_mw))];
@@ -77,7 +71,7 @@ function drawing(points, episode, width) {
   const element = svg(
     "svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" },
     svg("rect", { class: "shade", x: from, y: EDGE.top, width: Math.max(2, to - from), height: HEIGHT - EDGE.top - EDGE.bottom }),
-    axes({ x, y, width, values: ticks(low - spare, high + spare, 5), times: timeTicks(times[0], times.at(-1), Math.max(2, width / 110)) }),
+    axes({ x, y, width, values: roundTicks(low - spare, high + spare, 5), times: timeTicks(times[0], times.at(-1), Math.max(2, width / 110)) }),
     band.length > 0 && svg("polygon", { class: "band", points: band.join(" ") }),
     line("expected-line", known, (point) => point.expected_mw), line("load-line", points, (point) => point.value),
     points.filter((point) => point.is_anomaly).map((point) => svg("circle", { class: "flag", cx: x(Date.parse(point.observed_at)), cy: y(point.value), r: points.length > 200 ? 2.2 : 3 })), cursor,

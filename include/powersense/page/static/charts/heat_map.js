@@ -4,7 +4,7 @@ import { fill, h } from "../dom.js";
 import { t } from "../texts.js";
 
 /** The class of a share of values that came; the limits are those of the legend. */
-export function level(share) {
+function level(share) {
   if (share === null) return "unknown";
   if (share >= 0.999) return "full";
   if (share >= 0.9) return "most";

@@ -30,6 +30,7 @@ export function loadChart(label, told) {
   let model = null;
   let view = null;
   let cursor = null;
+  let dragged = [null, null];
 
   function draw() {
     const [width, height] = [element.clientWidth, element.clientHeight];
@@ -37,6 +38,7 @@ export function loadChart(label, told) {
     view = layout(model, width, height);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     fill(root, drawing(model, view));
+    band(...dragged);
     point(cursor);
   }
 
@@ -55,6 +57,15 @@ export function loadChart(label, told) {
     flag.style.left = `${Math.min(view.width - 60, Math.max(40, view.x(shown)))}px`;
     element.setAttribute("aria-valuenow", String(Math.round(shown / 1000)));
     element.setAttribute("aria-valuetext", told.sentence(shown));
+  }
+
+  /** Show the range that is drawn to zoom to, also on the next picture; null: none. */
+  function band(from, to) {
+    dragged = [from, to];
+    const box = root.querySelector(".zoom-box");
+    if (!box) return;
+    box.setAttribute("x", from === null ? 0 : Math.min(view.x(from), view.x(to)));
+    box.setAttribute("width", from === null ? 0 : Math.abs(view.x(to) - view.x(from)));
   }
 
   const range = (start, end) => {
@@ -90,12 +101,7 @@ export function loadChart(label, told) {
     hover: point,
     pick: told.pick,
     select: (from, to) => range(Math.min(from, to), Math.max(from, to)),
-    band(from, to) {
-      const box = root.querySelector(".zoom-box");
-      if (!box) return;
-      box.setAttribute("x", from === null ? 0 : Math.min(view.x(from), view.x(to)));
-      box.setAttribute("width", from === null ? 0 : Math.abs(view.x(to) - view.x(from)));
-    },
+    band,
     zoom,
     pan,
   });
@@ -180,7 +186,7 @@ function axes(model, { x, y, low, high, width, height }) {
     "g", { class: "axes" },
     roundTicks(low, high, Math.max(2, height / 46)).map((value) => [
       svg("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
-      svg("text", { x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value === 0 ? 0 : value)),
+      svg("text", { x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)),
     ]),
     marks.map(({ at, label, isMajor }, index) => [
       svg("line", { class: isMajor ? "major" : "", x1: x(at), x2: x(at), y1: EDGE.top, y2: height - EDGE.bottom }),

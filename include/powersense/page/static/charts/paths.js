@@ -8,13 +8,13 @@ export function scale(from, to, start, end) {
   return place;
 }
 
-/** Return round values between two, about `most` of them. */
+/** Return round values between two, about `most` of them; nought is never a negative one. */
 export function roundTicks(low, high, most) {
   const rough = (high - low || 1) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const ticks = [];
-  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) ticks.push(value);
+  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) ticks.push(Math.round(value / step) * step + 0);
   return ticks;
 }
 

@@ -31,7 +31,7 @@ export const LOAD = {
   "ld downloaded": ["The values of this range are downloaded.", "Les valeurs de cette période sont téléchargées."],
 
   "ld chart": ["Load curve of {area}", "Courbe de charge : {area}"],
-  "ld chart help": ["Drag to zoom, click an instant for its versions. Keyboard: arrows move, + and − zoom, Shift with arrows moves the range, Enter picks. Forecast bands: 50, 80 and 95 %; figures in brackets: 80 %.", "Glissez pour zoomer, cliquez un instant pour ses versions. Clavier : flèches pour se déplacer, + et − pour zoomer, Maj et flèches pour décaler, Entrée pour choisir. Bandes de prévision : 50, 80 et 95 % ; entre parenthèses : 80 %."],
+  "ld chart help": ["Drag to zoom, click an instant for its versions. Keyboard: arrows move, + and − zoom, Shift with arrows moves the range, Enter picks. Forecast bands: 50, 80 and 95%; figures in brackets: 80%.", "Glissez pour zoomer, cliquez un instant pour ses versions. Clavier : flèches pour se déplacer, + et − pour zoomer, Maj et flèches pour décaler, Entrée pour choisir. Bandes de prévision : 50, 80 et 95 % ; entre parenthèses : 80 %."],
   "ld nothing": ["No load is stored in this range", "Aucune consommation enregistrée sur cette période"],
   "ld now": ["now", "maintenant"],
   "ld overview start": ["Start of the range", "Début de la période"],
@@ -64,8 +64,7 @@ export const LOAD = {
   "ld tile off": ["{share} against expected", "{share} par rapport à l’attendu"],
   "ld no values": ["no values", "aucune valeur"],
   "ld since": ["since {at}", "depuis {at}"],
-  "ld n episodes": ["{n} episodes in this range", "{n} épisodes sur la période"],
-  "ld one episode": ["1 episode in this range", "1 épisode sur la période"],
+  "ld n episodes": ["{n} {n|episode|episodes} in this range", "{n} {n|épisode|épisodes} sur la période"],
 
   "ld when": ["What we knew when", "Ce que l’on savait, et quand"],
   "ld when help": ["Pick an instant on the curve to see every version of its value: who published it, when it came, and which one counts.", "Choisissez un instant sur la courbe pour voir chaque version de sa valeur : qui l’a publiée, quand elle est arrivée, et laquelle fait foi."],
@@ -90,11 +89,8 @@ export const LOAD = {
   "ld episodes": ["Episodes of this range", "Épisodes de la période"],
   "ld no episodes": ["No episode of anomalies in this range.", "Aucun épisode d’anomalies sur cette période."],
   "ld other areas": ["Other areas ({n})", "Autres zones ({n})"],
-  "ld deviation": ["{mw} at worst, z = {z}", "{mw} au pire, z = {z}"],
+  "ld deviation": ["{mw} at worst, {z}", "{mw} au pire, {z}"],
   "ld explain": ["Explanation", "Explication"],
   "ld open": ["still open", "en cours"],
   "ld cut": ["Only the newest {n} are shown.", "Seuls les {n} plus récents sont affichés."],
-  "ld severity critical": ["Critical", "Critique"],
-  "ld severity warning": ["Warning", "Alerte"],
-  "ld severity info": ["Info", "Info"],
 };

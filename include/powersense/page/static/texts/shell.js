@@ -13,6 +13,10 @@ export const SHELL = {
   "updated": ["Updated {at} UTC", "Actualisé à {at} UTC"],
   "stale": ["Not up to date since {at} UTC: the server does not answer", "Non actualisé depuis {at} UTC : le serveur ne répond pas"],
   "actions": ["Actions", "Actions"],
+  "every": ["All", "Toutes"],
+  "severity critical": ["Critical", "Critique"],
+  "severity warning": ["Warning", "Alerte"],
+  "severity info": ["Info", "Info"],
 
   "no answer": ["The server does not answer. Check that it runs, then try again.", "Le serveur ne répond pas. Vérifiez qu’il fonctionne, puis réessayez."],
   "no session": ["Your session has ended. Log in to Airflow again.", "Votre session a expiré. Reconnectez-vous à Airflow."],

@@ -4,9 +4,9 @@ import { Problem } from "../api.js";
 import { t } from "../texts.js";
 
 const MODULES = {
-  episodes: () => import("./episodes.js"),
-  alerts: () => import("./alerts.js"),
-  quality: () => import("./quality.js"),
+  episodes: () => import("./episodes/episodes.js"),
+  alerts: () => import("./alerts/alerts.js"),
+  quality: () => import("./quality/quality.js"),
   scorecard: () => import("./scorecard.js"),
 };
 

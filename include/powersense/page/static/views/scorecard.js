@@ -1,29 +1,30 @@
 // Scorecard: how far the forecasts of the last year were off, by days ahead, beside RTE's own of the day before.
 
-import { get } from "../api.js";
+import { get, isNotBuilt } from "../api.js";
 import { leadChart } from "../charts/lead_chart.js";
 import { fill, h } from "../dom.js";
-import { number } from "../format.js";
-import { empty, heading, table } from "../parts.js";
-import { goInstead } from "../router.js";
+import { chips, choice } from "../filters.js";
+import { number, percent, signed, signedPercent } from "../format.js";
+import { empty, figures, heading, placeholder, table } from "../parts.js";
+import { finder, goInstead } from "../router.js";
 import { t } from "../texts.js";
-import { areas, chips, choice, chosen, compact, decimal, isNotBuilt, percent, signed } from "./controls.js";
+import { areas } from "./areas.js";
 
 const VIEW = "scorecard";
 const SEASONS = ["winter", "spring", "summer", "autumn"];
 const DAY_AHEAD = 1;
 
-export const scorecard = { find: ([rest]) => (rest === undefined ? showScorecard : null) };
+export const scorecard = { find: finder(showScorecard) };
 
 async function showScorecard(page) {
   page.setTitle(t("scorecard"));
   const { area = "France", season = "", model = "" } = page.parameters;
   const wanted = { area, season, model };
-  const content = h("div", {}, h("p", { class: "placeholder muted" }, t("loading")));
+  const content = placeholder();
   const known = await areas(page.signal);
   let rows = [];
   const show = () => {
-    goInstead([VIEW], chosen({ ...wanted, area: wanted.area === "France" ? "" : wanted.area }));
+    goInstead([VIEW], { ...wanted, area: wanted.area === "France" ? "" : wanted.area });
     seasons.show([{ id: "", text: t("sc all year") }, ...SEASONS.map((id) => ({ id, text: t(`sc ${id}`) }))], wanted.season);
     showResults(content, rows, wanted, known);
   };
@@ -70,7 +71,7 @@ function showResults(box, rows, { area, season, model }, known) {
   else {
     const leads = byLead(chosenRows);
     fill(
-      box, figures(leads), h("section", { class: "card chart-card" }, h("h2", {}, t("sc error by lead")), leadChart(leads)), h("section", {}, h("h2", {}, t("sc by lead")), leadTable(leads)),
+      box, sums(leads), h("section", { class: "card chart-card" }, h("h2", {}, t("sc error by lead")), leadChart(leads)), h("section", {}, h("h2", {}, t("sc by lead")), leadTable(leads)),
       h("section", {}, h("h2", {}, t("sc by area")), areaTable(rows.filter((row) => row.day_lead === DAY_AHEAD && (!model || row.model === model)), known)),
     );
   }
@@ -80,7 +81,7 @@ function showResults(box, rows, { area, season, model }, known) {
  * Put rows together: shares and biases weighted by half-hours, root mean squares by their squares. RTE's are over the same
  * rows, of those that have one.
  */
-export function together(rows) {
+function together(rows) {
   const sum = (some, pick) => some.reduce((total, row) => total + pick(row) * row.half_hours, 0);
   const mean = (name, root = false) => {
     const some = rows.filter((row) => row[name] !== null);
@@ -100,30 +101,30 @@ function byLead(rows) {
   return leads.map((lead) => ({ lead, ...together(rows.filter((row) => row.day_lead === lead)) }));
 }
 
-function figures(leads) {
+function sums(leads) {
   const ahead = leads.find(({ lead }) => lead === DAY_AHEAD) ?? leads[0];
   const versus = ahead.rte_mape === null || ahead.mape === null ? null : ahead.mape / ahead.rte_mape - 1;
-  return h("div", { class: "figures" }, [
-    [t("sc ours"), percent(ahead.mape, 2), ""],
-    [t("sc rte"), percent(ahead.rte_mape, 2), ""],
-    [t("sc versus"), versus === null ? "–" : signed(versus * 100, "%", 0), versus !== null && versus > 0 ? "bad" : ""],
-    [t("sc inside"), percent(ahead.coverage_80, 0), ""],
-  ].map(([label, value, tone]) => h("div", { class: `figure ${tone}` }, h("span", { class: "label" }, label), h("span", { class: "value" }, value))));
+  return h("div", { class: "figures" }, figures([
+    [t("sc ours"), percent(ahead.mape, 2)],
+    [t("sc rte"), percent(ahead.rte_mape, 2)],
+    [t("sc versus"), versus === null ? "–" : signedPercent(versus), versus !== null && versus > 0 ? "bad" : ""],
+    [t("sc inside"), percent(ahead.coverage_80)],
+  ]));
 }
 
 function leadTable(leads) {
   const mw = (value) => (value === null ? "–" : number(Math.round(value)));
-  const listing = compact(table(t("sc by lead"), [
+  const listing = table(t("sc by lead"), [
     { name: t("sc days ahead"), cell: ({ lead }) => h("span", { class: "strong" }, t("sc lead n", { n: lead })) },
     { name: t("sc mape"), kind: "number", cell: (row) => percent(row.mape, 2) },
     { name: t("sc rmse"), kind: "number", cell: (row) => mw(row.rmse_mw) },
-    { name: t("sc bias"), kind: "number", cell: (row) => (row.bias_mw === null ? "–" : signed(row.bias_mw, "")) },
+    { name: t("sc bias"), kind: "number", cell: (row) => (row.bias_mw === null ? "–" : signed(row.bias_mw)) },
     { name: t("sc pinball"), kind: "number", cell: (row) => mw(row.pinball_mw) },
     { name: t("sc coverage"), kind: "number", cell: (row) => percent(row.coverage_80, 1) },
     { name: t("sc rte mape"), kind: "number", cell: (row) => percent(row.rte_mape, 2) },
     { name: t("sc rte rmse"), kind: "number", cell: (row) => mw(row.rte_rmse_mw) },
     { name: t("sc half-hours"), kind: "number", cell: (row) => number(row.half_hours) },
-  ], ({ lead }) => lead));
+  ], ({ lead }) => lead, { isCompact: true });
   listing.show(leads);
   return listing.element;
 }
@@ -134,12 +135,12 @@ function areaTable(rows, known) {
     const some = rows.filter((row) => row.area === area && (!season || row.season === season));
     return some.length === 0 ? null : together(some);
   };
-  const shown = (found) => (found === null ? h("span", { class: "muted" }, "–") : [percent(found.mape, 2), found.rte_mape !== null && h("span", { class: "sub" }, t("sc rte short", { share: decimal(found.rte_mape * 100, 2) }))]);
-  const listing = compact(table(t("sc by area"), [
+  const shown = (found) => (found === null ? h("span", { class: "muted" }, "–") : [percent(found.mape, 2), found.rte_mape !== null && h("span", { class: "sub" }, t("sc rte short", { share: percent(found.rte_mape, 2) }))]);
+  const listing = table(t("sc by area"), [
     { name: t("area"), cell: ({ area }) => h("span", { class: "strong" }, area) },
     { name: t("sc all year"), kind: "number", cell: (row) => shown(row.all) },
     ...SEASONS.map((season) => ({ name: t(`sc ${season}`), kind: "number", cell: (row) => shown(row[season]) })),
-  ], ({ area }) => area));
+  ], ({ area }) => area, { isCompact: true });
   listing.show(known.map((area) => ({ area, all: cell(area), ...Object.fromEntries(SEASONS.map((season) => [season, cell(area, season)])) })).filter(({ all }) => all));
   return listing.element;
 }
