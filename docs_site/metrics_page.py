@@ -31,7 +31,7 @@ def metrics_page() -> str:
 
 
 def _warehouse() -> list[tuple[str, str, str]]:
-    from powersense.api.exposition import PREFIX
+    from powersense.api.monitoring.exposition import PREFIX
     from powersense.warehouse.metrics import QUERIES
 
     rows: dict[str, tuple[list[str], str]] = {}
@@ -47,8 +47,8 @@ def _warehouse() -> list[tuple[str, str, str]]:
 
 
 def _files() -> str:
-    from powersense.api.exposition import Exposition
-    from powersense.api.metrics import add_file_figures
+    from powersense.api.monitoring.exposition import Exposition
+    from powersense.api.monitoring.metrics import add_file_figures
 
     written = Exposition()
     add_file_figures(written, [], now=_LONG_AGO)

@@ -23,8 +23,8 @@ from powersense.api import URL_PREFIX
 from powersense.api.alone import create_service
 from powersense.api.app import create_app
 from powersense.api.auth import key_access, new_key
-from powersense.api.exposition import Exposition
-from powersense.api.metrics import add_file_figures
+from powersense.api.monitoring.exposition import Exposition
+from powersense.api.monitoring.metrics import add_file_figures
 from powersense.autoloader.__main__ import main
 from powersense.autoloader.ledgers import check_target
 from powersense.files.declaration import (

@@ -10,9 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from powersense.api import URL_PREFIX, alert_rows, data_rows, page_rows
+from powersense.api import URL_PREFIX
+from powersense.api.alerts import rows as alert_rows
 from powersense.api.alone import create_service
-from powersense.api.data_answers import FORMATS
+from powersense.api.data import rows as data_rows
+from powersense.api.data.answers import FORMATS
+from powersense.api.page import rows as page_rows
 from tests.services.api_data import AREAS, build_marts, fill
 from tests.warehouses import Warehouse
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from powersense.api.cursors import encode_cursor
+from powersense.api.data.cursors import encode_cursor
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
 from tests.services.file_api import INJECTION, NAME, NOW, pages, serving, url, with_a_warehouse

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from powersense.api.cursors import encode_cursor
-from powersense.api.data_answers import Page
+from powersense.api.data.answers import Page
+from powersense.api.data.cursors import encode_cursor
 from tests.services.api_reading import ARROW, CSV, LISTINGS, ON_THE_DAY, PARQUET, ask, items, reading
 from tests.warehouses import Warehouse
 

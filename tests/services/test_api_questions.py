@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.testclient import TestClient
 
-from powersense.api.cursors import encode_cursor
+from powersense.api.data.cursors import encode_cursor
 from tests.services.api_reading import CSV, ON_THE_DAY, ask, items, reading, refusal
 from tests.warehouses import Warehouse
 
@@ -71,7 +71,7 @@ def test_a_parameter_beyond_its_limits_is_refused_by_name(api, path, parameters)
 
 
 def test_too_many_series_over_too_long_a_range_are_refused():
-    from powersense.api.data_parameters import Range, within_limits
+    from powersense.api.data.parameters import Range, within_limits
     from powersense.api.problems import ProblemError
 
     ten_years = Range(datetime(2010, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from powersense.api.alone import create_service
 from powersense.api.app import create_app
 from powersense.api.auth import key_access
-from powersense.api.deadman import Heartbeat, Pulse, Reading, Teller, look_seconds, watch
+from powersense.api.monitoring.deadman import Heartbeat, Pulse, Reading, Teller, look_seconds, watch
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
 from powersense.warehouse.finished_runs import record_finished_run
@@ -125,7 +125,7 @@ def test_a_short_limit_is_looked_at_more_often(minutes: str, seconds: float, mon
 
 
 def test_a_probe_that_hangs_keeps_nobody_waiting_and_counts_as_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("powersense.api.deadman._PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("powersense.api.monitoring.deadman._PROBE_SECONDS", 0.05)
     clock, gate, asked = Clock(), threading.Event(), []
 
     def hang() -> float:

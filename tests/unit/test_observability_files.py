@@ -162,7 +162,7 @@ def test_rules_and_dashboards_ask_for_metrics_that_airflow_and_the_service_have(
     ours = {f"powersense_{family.name}" for family in families} | {"powersense_warehouse_up", "powersense_build_info"}
     recorded = {rule["record"] for file in RULES for group in yaml.safe_load(file.read_text())["groups"]
                 for rule in group["rules"] if "record" in rule}  # fmt: skip
-    source = (ROOT / "include/powersense/api/metrics.py").read_text()
+    source = (ROOT / "include/powersense/api/monitoring/metrics.py").read_text()
     ours |= {f"powersense_files_{name}" for name in re.findall(r'each\("(\w+)"', source)} | {"powersense_files_files"}
     for expression in promql():
         named = set(re.findall(r"\b(?:powersense|airflow)[_:][\w:]*", re.sub(r'"[^"]*"', "", expression)))

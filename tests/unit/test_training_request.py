@@ -9,7 +9,7 @@ import pytest
 
 from powersense.api.auth import new_key, parse_keys
 from powersense.api.problems import ProblemError
-from powersense.api.training_request import parse
+from powersense.api.streaming.training_request import parse
 from powersense.errors import ConfigurationError
 from powersense.settings import get_settings
 

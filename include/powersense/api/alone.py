@@ -17,8 +17,8 @@ from powersense import page
 from powersense.api import URL_PREFIX
 from powersense.api.app import create_app
 from powersense.api.auth import NEW_KEY_COMMAND, VARIABLE, key_access, parse_keys
-from powersense.api.deadman import Heartbeat, Teller, watch
 from powersense.api.key_files import with_files
+from powersense.api.monitoring.deadman import Heartbeat, Teller, watch
 from powersense.page.app import create_page
 
 logger = logging.getLogger(__name__)

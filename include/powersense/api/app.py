@@ -7,19 +7,24 @@ from http import HTTPStatus
 from fastapi import APIRouter, Depends, FastAPI
 
 from powersense import __version__
-from powersense.api.alerts import alert_routes
+from powersense.api.alerts.labels import label_routes
+from powersense.api.alerts.prometheus import prometheus_routes
+from powersense.api.alerts.reads import add_alert_reads
+from powersense.api.alerts.routes import alert_routes
 from powersense.api.auth import Access
-from powersense.api.data import data_routes
-from powersense.api.deadman import Heartbeat, Pulse, look_seconds
+from powersense.api.data.answers import DataAnswers
+from powersense.api.data.findings import add_findings
+from powersense.api.data.push import push_routes
+from powersense.api.data.routes import add_data
 from powersense.api.documentation import documentation_routes
-from powersense.api.files import file_routes
-from powersense.api.labels import label_routes
+from powersense.api.files.routes import file_routes
 from powersense.api.limits import rate_limit
-from powersense.api.metrics import metrics_routes
+from powersense.api.monitoring.deadman import Heartbeat, Pulse, look_seconds
+from powersense.api.monitoring.metrics import metrics_routes
+from powersense.api.page.load import add_load
+from powersense.api.page.quality import add_quality
 from powersense.api.problems import ProblemError, answers, describe_problems
-from powersense.api.prometheus_alerts import prometheus_routes
-from powersense.api.push import push_routes
-from powersense.api.streaming import streaming_routes
+from powersense.api.streaming.routes import streaming_routes
 from powersense.errors import ConfigurationError, WarehouseError
 from powersense.settings import get_settings
 
@@ -47,7 +52,7 @@ def create_app(access: Access, heartbeat: Heartbeat | None = None) -> FastAPI:
     )
     protected.include_router(streaming_routes(access))
     protected.include_router(file_routes(access))
-    protected.include_router(data_routes())
+    protected.include_router(_reading_routes())
     protected.include_router(alert_routes(access))
     protected.include_router(label_routes(access))
     protected.include_router(push_routes(access))
@@ -56,6 +61,15 @@ def create_app(access: Access, heartbeat: Heartbeat | None = None) -> FastAPI:
     protected.include_router(documentation_routes(app))
     app.include_router(protected)
     return app
+
+
+def _reading_routes() -> APIRouter:
+    """Return the routes that read in pages or streams; they share the reader's clients, and the gates before them."""
+    routes = APIRouter(tags=["data"])
+    shared = DataAnswers()
+    for add in (add_data, add_findings, add_alert_reads, add_quality, add_load):
+        add(routes, shared)
+    return routes
 
 
 def _open_routes(heartbeat: Heartbeat) -> APIRouter:

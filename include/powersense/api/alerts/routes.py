@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
 
-from powersense.api.alert_reads import groups_question, silences_question
-from powersense.api.alert_rows import (
+from powersense.api.alerts.reads import groups_question, silences_question
+from powersense.api.alerts.rows import (
     Acknowledgement,
     AlertGroup,
     Comment,
@@ -18,7 +18,7 @@ from powersense.api.alert_rows import (
     SilenceRow,
 )
 from powersense.api.auth import Access, Caller
-from powersense.api.data_parameters import ALL_TIME, among, areas_of, instant, refused
+from powersense.api.data.parameters import ALL_TIME, among, areas_of, instant, refused
 from powersense.api.model_body import body_of, reads
 from powersense.api.problems import ProblemError, answers
 from powersense.quality.actions import Action

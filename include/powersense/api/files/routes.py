@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from powersense.api.auth import Access, Caller
-from powersense.api.cursors import bad_cursor, decode_cursor, encode_cursor
-from powersense.api.file_answers import (
+from powersense.api.data.cursors import bad_cursor, decode_cursor, encode_cursor
+from powersense.api.files.answers import (
     DeclaredIngestion,
     FilePage,
     FileRun,
@@ -30,7 +30,7 @@ from powersense.api.file_answers import (
     planned_answer,
     run_answer,
 )
-from powersense.api.file_requests import (
+from powersense.api.files.requests import (
     ReleaseRequest,
     RunRequest,
     read_declaration,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from powersense.api.data_parameters import VintageName
+from powersense.api.data.parameters import VintageName
 
 Direction = Literal["low", "none", "high"]
 EpisodeState = Literal["open", "closed", "retracted"]

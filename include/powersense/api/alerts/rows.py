@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from powersense.api.data_rows import AlertRow, Severity
+from powersense.api.data.rows import AlertRow, Severity
 from powersense.quality.history import Kind
 
 GroupState = Literal["open", "acknowledged", "closed"]

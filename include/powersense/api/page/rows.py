@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from powersense.api.data_parameters import VintageName
+from powersense.api.data.parameters import VintageName
 
 
 class _Row(BaseModel):

@@ -6,11 +6,11 @@ from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
-from powersense.api.alert_rows import AlertGroupRow, GroupState, RuleRow, SilenceRow, SilenceState
-from powersense.api.data_answers import DataAnswers, data_answers
-from powersense.api.data_findings import Severities, half_open
-from powersense.api.data_parameters import After, Areas, End, Limit, Start, among, areas_of
-from powersense.api.data_rows import Severity
+from powersense.api.alerts.rows import AlertGroupRow, GroupState, RuleRow, SilenceRow, SilenceState
+from powersense.api.data.answers import DataAnswers, data_answers
+from powersense.api.data.findings import Severities, half_open
+from powersense.api.data.parameters import After, Areas, End, Limit, Start, among, areas_of
+from powersense.api.data.rows import Severity
 from powersense.quality.rules import ALL_RULES
 from powersense.quality.rules.titles import RULE_TITLES
 from powersense.settings import get_settings

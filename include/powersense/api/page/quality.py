@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from powersense.api.data_answers import DataAnswers, data_answers
-from powersense.api.data_parameters import After, Areas, End, Limit, Start, areas_of, range_of
-from powersense.api.page_rows import FreshnessRow, QuarantineCountRow, QuarantineRow
+from powersense.api.data.answers import DataAnswers, data_answers
+from powersense.api.data.parameters import After, Areas, End, Limit, Start, areas_of, range_of
+from powersense.api.page.rows import FreshnessRow, QuarantineCountRow, QuarantineRow
 from powersense.contracts import LOAD_METRIC
 from powersense.settings import get_settings
 from powersense.warehouse.data_reads import Question

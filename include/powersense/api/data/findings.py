@@ -8,8 +8,8 @@ from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
-from powersense.api.data_answers import DataAnswers, data_answers
-from powersense.api.data_parameters import (
+from powersense.api.data.answers import DataAnswers, data_answers
+from powersense.api.data.parameters import (
     ALL_TIME,
     After,
     Areas,
@@ -25,7 +25,7 @@ from powersense.api.data_parameters import (
     range_of,
     within_limits,
 )
-from powersense.api.data_rows import (
+from powersense.api.data.rows import (
     AlertRow,
     AlertState,
     EpisodeLabelOrNone,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Json
 from powersense.api.auth import Access, Caller
 from powersense.api.beside import run_beside
 from powersense.api.problems import ProblemError, answers
-from powersense.api.training_request import SCHEMA, read_training_request
+from powersense.api.streaming.training_request import SCHEMA, read_training_request
 from powersense.streaming.presence import NOT_SET_UP, is_alive, is_set_up
 from powersense.streaming.training import Rows, Trained, train_rows
 

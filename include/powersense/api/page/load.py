@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from powersense.api.buckets import MAX_POINTS, bucket_seconds
-from powersense.api.data_answers import DataAnswers, data_answers
-from powersense.api.data_parameters import Areas, End, Start, areas_of, range_of, within_limits
-from powersense.api.page_rows import ExpectedRow, LatestRow
+from powersense.api.data.answers import DataAnswers, data_answers
+from powersense.api.data.buckets import MAX_POINTS, bucket_seconds
+from powersense.api.data.parameters import Areas, End, Start, areas_of, range_of, within_limits
+from powersense.api.page.rows import ExpectedRow, LatestRow
 from powersense.contracts import AREAS, LOAD_METRIC, NATIONAL_AREA
 from powersense.warehouse.data_reads import Question
 

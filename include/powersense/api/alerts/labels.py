@@ -12,8 +12,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from powersense.api.auth import Access, Caller
-from powersense.api.data_parameters import ALL_TIME, Range, areas_of, known_at
-from powersense.api.data_rows import Direction, EpisodeLabel, EpisodeLabelOrNone, EpisodeRow, EpisodeState
+from powersense.api.data.parameters import ALL_TIME, Range, areas_of, known_at
+from powersense.api.data.rows import Direction, EpisodeLabel, EpisodeLabelOrNone, EpisodeRow, EpisodeState
 from powersense.api.model_body import body_of, reads
 from powersense.api.problems import ProblemError, answers
 from powersense.detection.labels import BAND_PARAMETERS, Label

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from powersense import __version__
-from powersense.api.exposition import CONTENT_TYPE, Exposition
+from powersense.api.monitoring.exposition import CONTENT_TYPE, Exposition
 from powersense.errors import WarehouseUnavailableError
 from powersense.settings import get_settings
 from powersense.warehouse.file_metrics import IngestionFigures, ingestion_figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from powersense.api.data_parameters import Range
+from powersense.api.data.parameters import Range
 
 MAX_POINTS = 2_000
 
@@ -15,7 +15,7 @@ _WIDTHS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4,
 def bucket_seconds(asked: Range, *, points: int) -> int:
     """Return the width of the buckets, counted from the epoch, of which at most `points` touch a range.
 
-    >>> from powersense.api.data_parameters import instant
+    >>> from powersense.api.data.parameters import instant
     >>> bucket_seconds(Range(instant("start", "2017-01-01T00:00Z"), instant("end", "2017-01-02T00:00Z")), points=2_000)
     900
     >>> bucket_seconds(Range(instant("start", "2012-01-01T00:00Z"), instant("end", "2022-01-01T00:00Z")), points=2_000)

@@ -14,8 +14,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from powersense.api.cursors import decode_cursor, encode_cursor
-from powersense.api.data_parameters import among, refused
+from powersense.api.data.cursors import decode_cursor, encode_cursor
+from powersense.api.data.parameters import among, refused
 from powersense.api.limits import Gate
 from powersense.api.problems import ProblemError, answers
 from powersense.contracts import LOAD_METRIC

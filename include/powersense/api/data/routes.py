@@ -8,11 +8,9 @@ from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
-from powersense.api.alert_reads import add_alert_reads
-from powersense.api.buckets import MAX_POINTS, bucket_seconds
-from powersense.api.data_answers import DataAnswers, data_answers
-from powersense.api.data_findings import add_findings
-from powersense.api.data_parameters import (
+from powersense.api.data.answers import DataAnswers, data_answers
+from powersense.api.data.buckets import MAX_POINTS, bucket_seconds
+from powersense.api.data.parameters import (
     After,
     Areas,
     End,
@@ -27,9 +25,7 @@ from powersense.api.data_parameters import (
     range_of,
     within_limits,
 )
-from powersense.api.data_rows import AreaRow, CoverageRow, CurveRow, MeasurementRow, SeriesRow, WeatherRow
-from powersense.api.page_load import add_load
-from powersense.api.page_quality import add_quality
+from powersense.api.data.rows import AreaRow, CoverageRow, CurveRow, MeasurementRow, SeriesRow, WeatherRow
 from powersense.api.problems import answers
 from powersense.contracts import AREAS, LOAD_METRIC, NATIONAL_AREA
 from powersense.settings import get_settings
@@ -50,18 +46,11 @@ Points = Annotated[int, Query(ge=2, le=MAX_POINTS, description="buckets of each 
 Metric = Annotated[str, Query(min_length=1, max_length=200, description="one metric")]
 
 
-def data_routes() -> APIRouter:
-    """Return the routes that read data; who may is for the app to say."""
-    routes = APIRouter(tags=["data"])
-    shared = DataAnswers()
+def add_data(routes: APIRouter, shared: DataAnswers) -> None:
+    """Add the routes."""
     _add_catalogue(routes, shared)
     _add_measurements(routes, shared)
     _add_surroundings(routes, shared)
-    add_findings(routes, shared)
-    add_alert_reads(routes, shared)
-    add_quality(routes, shared)
-    add_load(routes, shared)
-    return routes
 
 
 def _add_catalogue(routes: APIRouter, shared: DataAnswers) -> None:

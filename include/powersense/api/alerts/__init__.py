@@ -1,0 +1,1 @@
+"""Alerts and episodes, and what people do about them."""

@@ -1,0 +1,1 @@
+"""What is stored, read and pushed: measurements, scores, forecasts, weather, runs."""

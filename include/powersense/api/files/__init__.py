@@ -1,0 +1,1 @@
+"""File ingestions: declared, run, shown."""

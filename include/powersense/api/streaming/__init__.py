@@ -1,0 +1,1 @@
+"""Streaming detection: its state, and training."""
