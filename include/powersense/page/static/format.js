@@ -67,6 +67,7 @@ export function size(bytes) {
   return `${decimal(value, digits)}\u00a0${units[unit]}`;
 }
 
+/** How long something took: `4.2 s`, `1 min 30 s`, `24 h`; a dash where that is not known. */
 export function duration(seconds) {
   if (seconds === null) return "–";
   if (seconds < 60) {
@@ -74,8 +75,9 @@ export function duration(seconds) {
     return `${shown.format(seconds)}\u00a0s`;
   }
   const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)}\u00a0min ${two(whole % 60)}\u00a0s`;
-  return `${Math.floor(whole / 3600)}\u00a0h ${two(Math.floor((whole % 3600) / 60))}\u00a0min`;
+  const [size, unit, part] = whole < 3600 ? [60, "min", "s"] : [3600, "h", "min"];
+  const rest = Math.floor((whole % size) / (size / 60));
+  return `${Math.floor(whole / size)}\u00a0${unit}${rest > 0 ? `\u00a0${two(rest)}\u00a0${part}` : ""}`;
 }
 
 /** JSON for people: what fits on a line stands on one. */

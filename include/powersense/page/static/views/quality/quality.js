@@ -49,7 +49,7 @@ async function showOverview(page, content) {
   const refresh = async () => {
     // Each shows as soon as it is there.
     await Promise.all([
-      get(["freshness"], {}, page.signal).then(({ items }) => fresh.show(items.toSorted((a, b) => known.indexOf(a.area) - known.indexOf(b.area)))),
+      get(["freshness"], {}, page.signal).then(({ items }) => fresh.show(withSetUp(items).toSorted((a, b) => known.indexOf(a.area) - known.indexOf(b.area)))),
       readCoverage(daysOf(wanted), page.signal).then(showDays),
     ]);
     return 60;
@@ -75,13 +75,19 @@ function daysOf({ days }) {
   return Number(days || USUAL);
 }
 
+/** Say with each area whether any has weather, and forecasts: one alone that has none is no matter of setting up. */
+function withSetUp(rows) {
+  const anyHas = (column) => rows.some((row) => row[column]);
+  return rows.map((row) => ({ ...row, isWeatherSetUp: anyHas("weather_at"), isForecastSetUp: anyHas("forecast_at") }));
+}
+
 function freshTable() {
-  const cell = (at, isStale) => [instant(at), isStale && [" ", badge("stale", t("qu stale"), "bad")]];
+  const cell = (at, isStale, isSetUp = true) => (isSetUp ? [instant(at), (isStale || !at) && [" ", badge("stale", t("qu stale"), "bad")]] : h("span", { class: "muted" }, t("not set up")));
   return table(t("qu freshness"), [
     { name: t("area"), kind: "wide-left", cell: (row) => h("span", { class: "strong" }, row.area) },
     { name: t("qu load at"), kind: "fresh-at", cell: (row) => cell(row.load_at, row.is_load_stale) },
-    { name: t("qu weather at"), kind: "fresh-at", cell: (row) => (row.weather_at ? cell(row.weather_at, row.is_weather_stale) : h("span", { class: "muted" }, t("not set up"))) },
-    { name: t("qu forecast at"), kind: "fresh-at", cell: (row) => (row.forecast_at ? cell(row.forecast_at, row.is_forecast_stale) : h("span", { class: "muted" }, t("not set up"))) },
+    { name: t("qu weather at"), kind: "fresh-at", cell: (row) => cell(row.weather_at, row.is_weather_stale, row.isWeatherSetUp) },
+    { name: t("qu forecast at"), kind: "fresh-at", cell: (row) => cell(row.forecast_at, row.is_forecast_stale, row.isForecastSetUp) },
   ], ({ area }) => area, { isCompact: true });
 }
 
