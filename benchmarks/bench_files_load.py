@@ -136,7 +136,7 @@ def _ours(client: Client, loader: Client | None, folder: Path, kind: str) -> flo
     """Return the seconds of loading the same files, each checked, cast strictly and activated."""
     from powersense.autoloader.tables import load_table_file, prepare_target
     from powersense.autoloader.tables.layout import target_of
-    from powersense.sources.object_store import open_store
+    from powersense.sources.object_stores.opening import open_store
 
     ingestion = _ingestion(folder, kind)
     store = open_store(ingestion)

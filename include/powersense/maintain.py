@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
-from powersense.warehouse.file_leftovers import remove_unseen_loads
+from powersense.warehouse.files.leftovers import remove_unseen_loads
 from powersense.warehouse.ledger import MEASUREMENTS, WEATHER
 from powersense.warehouse.sql import statement
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from powersense.warehouse import file_overview
 from powersense.warehouse.client import connect
+from powersense.warehouse.files import overview as file_overview
 from tests.browser.conftest import KEYS, SCREENSHOTS
 from tests.browser.legibility import FAINT, WIDE, keys_needed
 from tests.services.file_loads_data import HOSTILE, HOSTILE_ERROR, add_busy_week, add_run, declaration, declare

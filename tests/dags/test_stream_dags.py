@@ -12,7 +12,7 @@ from powersense.settings import get_settings
 from powersense.streaming.batches import why_not_now
 from powersense.streaming.presence import MICRO_BATCHES
 from powersense.warehouse.client import connect
-from powersense.warehouse.stream import Beat, WorkerState, beat
+from powersense.warehouse.stream.rows import Beat, WorkerState, beat
 from tests.services.lifecycle_data import AREA, NOW, put_load
 from tests.services.scoring_data import table
 from tests.services.stream_environment import stream_environment

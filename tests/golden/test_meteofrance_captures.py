@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from powersense.sources.meteo_observations import parse_observations
-from powersense.sources.meteo_records import normalise_weather
-from powersense.sources.meteo_source import meteo_source
-from powersense.sources.meteo_tables import parse_table
+from powersense.sources.meteo.observations import parse_observations
+from powersense.sources.meteo.records import normalise_weather
+from powersense.sources.meteo.source import meteo_source
+from powersense.sources.meteo.tables import parse_table
 from powersense.sources.transport import Answer
 from powersense.stations import stations
 

@@ -6,8 +6,8 @@ import os
 
 from powersense.files.declaration import Ingestion
 from powersense.settings import Settings
-from powersense.sources.object_store import open_store
-from powersense.sources.object_store_remote import RemoteStore
+from powersense.sources.object_stores.opening import open_store
+from powersense.sources.object_stores.remote import RemoteStore
 from tests.object_stores.peers import Peer
 
 TARGET = {"kind": "table", "table": "meters", "columns": [{"name": "a"}]}

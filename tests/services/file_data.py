@@ -9,8 +9,8 @@ from typing import Any
 from powersense.autoloader import declarations, steps
 from powersense.files.declaration import Ingestion
 from powersense.settings import get_settings
-from powersense.warehouse import file_runs
 from powersense.warehouse.client import connect
+from powersense.warehouse.files import runs as file_runs
 from tests.warehouses import Warehouse, query
 
 COLUMNS = [{"name": "meter", "type": "Int64"}, {"name": "load_mw", "type": "Float64"}]

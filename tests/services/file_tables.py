@@ -13,7 +13,7 @@ from typing import Any
 from powersense.autoloader.tables import load_table_file, prepare_target
 from powersense.files.declaration import Ingestion
 from powersense.files.stored_file import Loaded, StoredFile
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from powersense.warehouse.client import connect, connect_loader
 
 LOAD_COLUMNS = (

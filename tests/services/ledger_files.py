@@ -10,7 +10,7 @@ from powersense.autoloader.ledgers import load_ledger_file
 from powersense.autoloader.ledgers.content_batches import ContentBatches
 from powersense.autoloader.ledgers.load_pieces import load_pieces
 from powersense.files.declaration import Ingestion
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from powersense.warehouse.client import connect
 from powersense.warehouse.ledger import MEASUREMENTS, WEATHER
 from tests.warehouses import query

@@ -21,7 +21,7 @@ from powersense.detection.stream.interface import FeatureMessage, ScoredBatch
 from powersense.settings import Settings
 from powersense.streaming.models import ModelWatch
 from powersense.streaming.worker import Worker
-from powersense.warehouse.stream_models import StoredEnsemble
+from powersense.warehouse.stream.models import StoredEnsemble
 
 TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = 3

@@ -28,7 +28,8 @@ from powersense.api.auth import key_access, new_key
 from powersense.local.ports import free_port
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
-from powersense.warehouse.stream import (
+from powersense.warehouse.stream.models import newest
+from powersense.warehouse.stream.rows import (
     Beat,
     DeadLetter,
     StreamResult,
@@ -37,7 +38,6 @@ from powersense.warehouse.stream import (
     insert_dead_letters,
     insert_results,
 )
-from powersense.warehouse.stream_models import newest
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = {"/health", "/ready", "/alive"}

@@ -56,7 +56,7 @@ def test_what_is_not_enabled_or_not_there_is_not_run(api):
 
 
 def test_a_request_that_nobody_took_up_for_a_day_has_lapsed(api):
-    from powersense.warehouse.file_declarations import write_request
+    from powersense.warehouse.files.declarations import write_request
 
     declare()
     with connect("writer") as client:

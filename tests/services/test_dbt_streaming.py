@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from powersense.streaming.landing_records import read_dead_letter, read_result
-from powersense.warehouse import stream
 from powersense.warehouse.client import connect
+from powersense.warehouse.stream import rows as stream
 from tests.services.stream_data import dead_letter, result
 from tests.services.test_dbt_project import built, read
 

@@ -15,7 +15,7 @@ import pytest
 
 from powersense.autoloader.steps import run_once
 from powersense.errors import FileChangedError, FileContentError
-from powersense.sources.object_store_folder import FolderStore
+from powersense.sources.object_stores.folder import FolderStore
 from tests.services.file_tables import Tables
 
 COLUMNS = ({"name": "k", "type": "String"}, {"name": "v", "type": "Nullable(Int64)"})

@@ -12,9 +12,9 @@ from powersense.autoloader import steps
 from powersense.autoloader.runs import RunFailedError
 from powersense.autoloader.steps import run_once
 from powersense.files.stored_file import RunState, StoredFile
-from powersense.warehouse import file_states
 from powersense.warehouse.client import connect
-from powersense.warehouse.file_states import Pending
+from powersense.warehouse.files import states as file_states
+from powersense.warehouse.files.states import Pending
 from powersense.warehouse.sql import statement
 from tests.services.file_data import a_run, counts, declare, emptied, ingestion, loaded, run_of, states, three_meters
 from tests.warehouses import query

@@ -13,7 +13,7 @@ import pytest
 
 from powersense.autoloader.ledgers import check_target, load_ledger_file
 from powersense.errors import FileChangedError, FileContentError, SourceDeclarationError, StoreError
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from powersense.warehouse.client import connect
 from tests.services.ledger_files import (
     BASE,

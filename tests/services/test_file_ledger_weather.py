@@ -73,7 +73,7 @@ def test_a_changed_weather_file_withdraws_the_reports_it_lost(weather):
 def test_a_long_file_is_read_in_pieces_and_lands_only_once_all_of_it_is_sound(weather, monkeypatch):
     """SYNOP months repeat whole instants; a cut between two copies would let a contradiction pass."""
     monkeypatch.setattr(weather_pieces, "RECORDS_PER_PIECE", 10)
-    monkeypatch.setattr("powersense.sources.meteo_tables._BLOCK_BYTES", 128)
+    monkeypatch.setattr("powersense.sources.meteo.tables._BLOCK_BYTES", 128)
     numbers, steps = ("07222", "07110", "07005"), [AT + 3 * step * HOUR for step in range(8)]
     spoiled = [(number, at, 10.0) for at in steps for number in numbers] + [("07222", steps[0] - HOUR, 99.0)]
     with pytest.raises(FileContentError, match="bad_records is 'fail': out_of_range"):

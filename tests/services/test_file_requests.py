@@ -11,8 +11,8 @@ from powersense.autoloader import declarations, steps
 from powersense.autoloader.steps import run_once
 from powersense.errors import ConfigurationError
 from powersense.files.stored_file import RunState
-from powersense.warehouse import file_runs
 from powersense.warehouse.client import connect
+from powersense.warehouse.files import runs as file_runs
 from tests.services.file_data import declare, emptied, ingestion, run_of, three_meters
 
 empty_warehouse = pytest.fixture(autouse=True)(emptied)

@@ -14,8 +14,8 @@ from powersense.autoloader.runs import RunFailedError
 from powersense.autoloader.steps import LastTryError, run_once
 from powersense.files.stored_file import RunState
 from powersense.settings import get_settings
-from powersense.warehouse import file_states
 from powersense.warehouse.client import connect
+from powersense.warehouse.files import states as file_states
 from tests.services.file_data import a_run, counts, declare, emptied, ingestion, loaded, states, three_meters, write
 from tests.warehouses import query
 

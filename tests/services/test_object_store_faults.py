@@ -9,7 +9,7 @@ import pytest
 
 from powersense.errors import FileChangedError, StoreAccessError, StoreError
 from powersense.settings import Settings
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from tests.object_stores.faults import SLOW_DOWN, Answer, faulty_server, object_answer
 from tests.object_stores.opening import CONTENT, in_small_blocks, ingestion, listed
 from tests.object_stores.peers import CONNECTION, S3_KEY, S3_SECRET

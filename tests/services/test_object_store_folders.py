@@ -8,7 +8,7 @@ import pytest
 
 from powersense.errors import ConfigurationError, FileChangedError, StoreAccessError
 from powersense.settings import Settings
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from tests.object_stores.opening import ingestion, listed
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from powersense.errors import FileChangedError
-from powersense.sources import object_store_remote
 from powersense.sources.file_patterns import pattern_of
+from powersense.sources.object_stores import remote as object_store_remote
 from tests.object_stores.opening import BLOCK, CONTENT, in_small_blocks, listed, store_of
 from tests.object_stores.peers import CONNECTION, S3Peer
 

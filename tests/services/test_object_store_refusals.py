@@ -10,7 +10,7 @@ import pytest
 
 from powersense.errors import StoreAccessError
 from powersense.sources.file_patterns import pattern_of
-from powersense.sources.object_store import open_store
+from powersense.sources.object_stores.opening import open_store
 from tests.object_stores.faults import Answer, faulty_server
 from tests.object_stores.opening import ingestion, listed, store_of
 from tests.object_stores.peers import CONNECTION, S3_SECRET, AzurePeer, S3Peer

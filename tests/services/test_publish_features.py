@@ -19,8 +19,8 @@ from powersense.streaming.batches import score_waiting, why_not_now
 from powersense.streaming.publishing import publish_due
 from powersense.streaming.training import NothingToTrainError, Rows, train_areas, train_as_asked, train_rows
 from powersense.warehouse.client import connect
-from powersense.warehouse.stream import Beat, WorkerState, beat
-from powersense.warehouse.stream_models import newest, serving
+from powersense.warehouse.stream.models import newest, serving
+from powersense.warehouse.stream.rows import Beat, WorkerState, beat
 from tests.services.lifecycle_data import AREA, NOW, load, put_load
 from tests.services.scoring_data import insert, table
 from tests.services.stream_environment import stream_environment

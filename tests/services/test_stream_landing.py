@@ -20,8 +20,8 @@ from powersense.errors import WarehouseUnavailableError
 from powersense.local.ports import free_port
 from powersense.settings import Settings, get_settings
 from powersense.streaming.landing import Landing
-from powersense.warehouse import stream
 from powersense.warehouse.client import connect
+from powersense.warehouse.stream import rows as stream
 from tests.services.stream_data import START, Published, dead_letter, foreign, result
 
 DRAIN_SECONDS = 60

@@ -58,7 +58,7 @@ def trained(warehouse, tmp_path, monkeypatch):
     from powersense.detection.stream.ensemble import TrainedEnsemble
     from powersense.settings import get_settings
     from powersense.warehouse.client import connect
-    from powersense.warehouse.stream_models import RegisteredEnsemble, register
+    from powersense.warehouse.stream.models import RegisteredEnsemble, register
 
     monkeypatch.setenv("MODEL_STORE_URL", f"file://{tmp_path / 'models'}")
     get_settings.cache_clear()

@@ -12,8 +12,8 @@ from powersense.settings import get_settings
 from powersense.streaming import batches
 from powersense.streaming.landing_records import read_dead_letter, read_result
 from powersense.streaming.presence import MICRO_BATCHES, live_workers
-from powersense.warehouse import stream
 from powersense.warehouse.client import connect
+from powersense.warehouse.stream import rows as stream
 from tests.services.stream_data import dead_letter, result
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ upstream = pytest.fixture(serving)
 
 def test_a_forecast_is_stored_as_issued_once(upstream):
     from powersense.warehouse.client import connect
-    from powersense.warehouse.weather import latest_weather_forecast
+    from powersense.warehouse.weather.reads import latest_weather_forecast
 
     midnight = NOW.replace(hour=0, minute=0)
     upstream.handlers["/forecast"] = lambda asked: forecast_answer(asked, begins_at=midnight)

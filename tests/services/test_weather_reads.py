@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from powersense.stations import populations, stations
-from powersense.warehouse import weather_stations
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.ledger import WEATHER
 from powersense.warehouse.measurements import store_batch
 from powersense.warehouse.reads import EVER
-from powersense.warehouse.weather import latest_weather_forecast, missing_hours, observed_weather
-from powersense.warehouse.weather_forecasts import store_run
+from powersense.warehouse.weather import stations as weather_stations
+from powersense.warehouse.weather.forecasts import store_run
+from powersense.warehouse.weather.reads import latest_weather_forecast, missing_hours, observed_weather
 
 HOUR = timedelta(hours=1)
 START = datetime(2018, 2, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from powersense.autoloader.declarations import Declared
 from powersense.autoloader.due import due_starts, last_tick, requested_starts
 from powersense.files.declaration import Ingestion
-from powersense.warehouse.file_runs import Standing
+from powersense.warehouse.files.runs import Standing
 
 DECLARED_AT = datetime(2024, 3, 10, 10, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ from powersense.settings import Settings
 from powersense.streaming.delivery import headers_of
 from powersense.streaming.landing_records import Rejected, read_dead_letter, read_result
 from powersense.streaming.scoring import score_records
-from powersense.warehouse.stream import DeadLetter, StreamResult
+from powersense.warehouse.stream.rows import DeadLetter, StreamResult
 from tests.services.stream_data import START, body, dead_letter, foreign, headers, result
 
 NOW = datetime(2018, 3, 20, 13, tzinfo=UTC)

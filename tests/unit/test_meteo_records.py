@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from powersense.contracts import AREAS
 from powersense.errors import ConfigurationError, MalformedResponseError, SourceDeclarationError
 from powersense.settings import get_settings
-from powersense.sources.meteo_files import hourly_periods, months
-from powersense.sources.meteo_records import Answer, empty_rows, normalise_weather
-from powersense.sources.meteo_source import BUNDLED, load_meteo_catalogue, meteo_source
-from powersense.sources.meteo_tables import parse_table
+from powersense.sources.meteo.files import hourly_periods, months
+from powersense.sources.meteo.records import Answer, empty_rows, normalise_weather
+from powersense.sources.meteo.source import BUNDLED, load_meteo_catalogue, meteo_source
+from powersense.sources.meteo.tables import parse_table
 from powersense.stations import by_omm, department, departments, populations, stations
 from powersense.warehouse.landing import landing_table
 from powersense.warehouse.ledger import WEATHER

@@ -9,8 +9,8 @@ import pytest
 from powersense.errors import ConfigurationError
 from powersense.files.declaration import Ingestion
 from powersense.settings import Settings
-from powersense.sources.object_store_logins import login_of
-from powersense.sources.object_store_remote import open_remote_store
+from powersense.sources.object_stores.logins import login_of
+from powersense.sources.object_stores.remote import open_remote_store
 
 SECRET = "a-secret-nobody-may-see"
 TARGET = {"kind": "table", "table": "meters", "columns": [{"name": "a"}]}

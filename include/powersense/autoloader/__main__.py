@@ -16,7 +16,7 @@ from powersense.files.stored_file import RunState
 
 if TYPE_CHECKING:
     from powersense.files.declaration import Ingestion
-    from powersense.warehouse.file_runs import FileRun
+    from powersense.warehouse.files.runs import FileRun
 
 _FAILED = 1
 _WRONG = 2
@@ -86,8 +86,8 @@ def _run(name: str, *, is_dry_run: bool) -> int:
 
 
 def _print_planned(run: FileRun) -> None:
-    from powersense.warehouse import file_states
     from powersense.warehouse.client import connect
+    from powersense.warehouse.files import states as file_states
 
     with connect("reader") as client:
         files = file_states.planned(

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from powersense.errors import ConfigurationError
 from powersense.files.declaration import Ingestion, LedgerTarget
 from powersense.settings import get_settings
-from powersense.warehouse import file_declarations as table
+from powersense.warehouse.files import declarations as table
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

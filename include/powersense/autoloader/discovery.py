@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from powersense.sources.file_patterns import FilePattern, pattern_of
-from powersense.warehouse import file_states
+from powersense.warehouse.files import states as file_states
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from powersense.files.declaration import Ingestion
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 logger = logging.getLogger(__name__)
 

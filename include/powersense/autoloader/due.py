@@ -10,7 +10,7 @@ from croniter import croniter
 
 if TYPE_CHECKING:
     from powersense.autoloader.declarations import Declared
-    from powersense.warehouse.file_runs import Standing
+    from powersense.warehouse.files.runs import Standing
 
 
 class Start(TypedDict):

@@ -20,13 +20,13 @@ from powersense.errors import (
 from powersense.files.declaration import Ingestion, TableTarget
 from powersense.files.stored_file import FileState, Loaded, StoredFile
 from powersense.settings import get_settings
-from powersense.warehouse import file_states
-from powersense.warehouse.file_states import Pending
+from powersense.warehouse.files import states as file_states
+from powersense.warehouse.files.states import Pending
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def load_batch(client: Client, ingestion: Ingestion, pending: list[Pending], *, 
         ConfigurationError: the store's connection or the target is not as declared.
         WarehouseUnavailableError: ClickHouse went away; files under way are tried again.
     """
-    from powersense.sources.object_store import open_store
+    from powersense.sources.object_stores.opening import open_store
     from powersense.warehouse.client import connect_loader
 
     outcome = BatchOutcome()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from powersense.errors import FileLoadError, PowerSenseError
 from powersense.files.declaration import Ingestion, LedgerTarget
 from powersense.files.stored_file import RunState
-from powersense.warehouse import file_runs, file_states
-from powersense.warehouse.file_runs import FileRun, Outcomes
+from powersense.warehouse.files import runs as file_runs
+from powersense.warehouse.files import states as file_states
+from powersense.warehouse.files.runs import FileRun, Outcomes
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -118,7 +119,7 @@ def recording_error(client: Client, run: FileRun) -> Iterator[None]:
 def discover(client: Client, ingestion: Ingestion, run: FileRun) -> tuple[str, int]:
     """List the store for a run; see `discovery.list_files`."""
     from powersense.autoloader.discovery import list_files
-    from powersense.sources.object_store import open_store
+    from powersense.sources.object_stores.opening import open_store
 
     with recording_error(client, run):
         store = open_store(ingestion)

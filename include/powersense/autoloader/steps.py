@@ -17,9 +17,11 @@ from powersense.autoloader.loading import load_batch as load_pending
 from powersense.errors import ConfigurationError, FileLoadError
 from powersense.files.declaration import Ingestion
 from powersense.files.stored_file import RunState
-from powersense.warehouse import file_declarations, file_runs, file_states
 from powersense.warehouse.client import connect
-from powersense.warehouse.file_runs import FileRun
+from powersense.warehouse.files import declarations as file_declarations
+from powersense.warehouse.files import runs as file_runs
+from powersense.warehouse.files import states as file_states
+from powersense.warehouse.files.runs import FileRun
 from powersense.window import parse_instant
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from powersense.forecasting.inputs import on_one_level, to_half_hours
 from powersense.warehouse.client import connect
 from powersense.warehouse.forecast_inputs import vintage_ratios
 from powersense.warehouse.reads import as_known
-from powersense.warehouse.weather import observed_weather
+from powersense.warehouse.weather.reads import observed_weather
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

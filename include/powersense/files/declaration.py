@@ -112,8 +112,8 @@ class LedgerTarget(BaseModel):
 
     Attributes:
         kind: the table.
-        source: a declared source of the catalogue (`sources/sources.yaml`, `sources/weather.yaml`) that says what the
-            columns mean.
+        source: a declared source of the catalogue (`sources/catalogue.yaml`, `sources/meteo/weather.yaml`) that says
+            what the columns mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -30,7 +30,7 @@ def why_not_now() -> str:
         WarehouseError: ClickHouse failed.
     """
     from powersense.warehouse.client import connect
-    from powersense.warehouse.stream_models import newest
+    from powersense.warehouse.stream.models import newest
 
     settings = get_settings()
     if not is_set_up():
@@ -95,7 +95,7 @@ def _beat(settings: Settings, counts: dict[str, int], *, model_id: str, is_waiti
 
     from powersense import __version__
     from powersense.streaming.beats import store
-    from powersense.warehouse.stream import Beat, WorkerState
+    from powersense.warehouse.stream.rows import Beat, WorkerState
 
     try:
         lag = _lag(settings)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from powersense import __version__
 from powersense.errors import PowerSenseError
 from powersense.streaming.metrics import Metrics
-from powersense.warehouse.stream import Beat, WorkerState, beat
+from powersense.warehouse.stream.rows import Beat, WorkerState, beat
 
 logger = logging.getLogger(__name__)
 

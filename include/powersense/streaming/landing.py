@@ -25,7 +25,7 @@ from powersense.streaming.landing_records import Rejected, read_dead_letter, rea
 from powersense.warehouse.client import connect
 from powersense.warehouse.quarantine import COLUMNS as QUARANTINE_COLUMNS
 from powersense.warehouse.quarantine import quarantine
-from powersense.warehouse.stream import DeadLetter, StreamResult, insert_dead_letters, insert_results
+from powersense.warehouse.stream.rows import DeadLetter, StreamResult, insert_dead_letters, insert_results
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from powersense.contracts import QuarantineReason
-from powersense.warehouse.stream import DeadLetter, StreamResult
+from powersense.warehouse.stream.rows import DeadLetter, StreamResult
 
 Headers = Sequence[tuple[str, bytes | None]]
 Row = TypeVar("Row", StreamResult, DeadLetter)

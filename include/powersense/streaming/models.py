@@ -14,7 +14,7 @@ from powersense.settings import Settings
 from powersense.streaming.scoring import Scorer
 
 if TYPE_CHECKING:
-    from powersense.warehouse.stream_models import StoredEnsemble
+    from powersense.warehouse.stream.models import StoredEnsemble
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class WarehouseModels:
             WarehouseError: ClickHouse is away or refuses.
         """
         from powersense.warehouse.client import connect
-        from powersense.warehouse.stream_models import newest
+        from powersense.warehouse.stream.models import newest
 
         with connect("reader") as client:
             return newest(client)

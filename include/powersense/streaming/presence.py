@@ -10,7 +10,7 @@ from powersense.settings import get_settings
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.warehouse.stream import Beat
+    from powersense.warehouse.stream.rows import Beat
 
 # The worker_id of the DAG that scores in micro-batches: it leaves the group with its heartbeat, so it is no worker.
 MICRO_BATCHES = "score_features"
@@ -35,6 +35,6 @@ def is_alive(beat: Beat, *, now: datetime) -> bool:
 
 def live_workers(client: Client, *, now: datetime) -> list[Beat]:
     """Return the newest heartbeats of the workers that run; `now` is the wall clock, UTC."""
-    from powersense.warehouse.stream import workers
+    from powersense.warehouse.stream.rows import workers
 
     return [beat for beat in workers(client, since=now - _GONE_AFTER) if is_alive(beat, now=now)]

@@ -12,7 +12,7 @@ from powersense.errors import StreamError
 from powersense.settings import Settings, get_settings
 from powersense.streaming.area_features import SENSOR, UNIT, AreaFeatures, read_features
 from powersense.warehouse.client import connect
-from powersense.warehouse.stream_published import Published, published, record
+from powersense.warehouse.stream.published import Published, published, record
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

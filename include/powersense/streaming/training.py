@@ -17,7 +17,7 @@ from powersense import model_store
 from powersense.contracts import AREAS, fold
 from powersense.errors import TrainingDataError
 from powersense.settings import get_settings
-from powersense.warehouse.stream_models import POOLED, RegisteredEnsemble, Source, register, serving
+from powersense.warehouse.stream.models import POOLED, RegisteredEnsemble, Source, register, serving
 
 if TYPE_CHECKING:
     import numpy as np

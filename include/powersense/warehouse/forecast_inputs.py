@@ -12,7 +12,7 @@ from powersense.forecasting.inputs import half_hours, on_one_level, to_half_hour
 from powersense.forecasting.interface import HORIZON_STEPS, STEP, WEATHER_COLUMNS, History
 from powersense.warehouse.reads import EVER, half_hourly_load
 from powersense.warehouse.sql import statement
-from powersense.warehouse.weather import latest_weather_forecast, observed_weather
+from powersense.warehouse.weather.reads import latest_weather_forecast, observed_weather
 
 if TYPE_CHECKING:
     import pandas as pd

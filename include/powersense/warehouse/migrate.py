@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from powersense.errors import MigrationError
 from powersense.settings import Settings, get_settings
-from powersense.warehouse import calendar_days, weather_stations
+from powersense.warehouse import calendar_days
 from powersense.warehouse.sql import statement
+from powersense.warehouse.weather import stations as weather_stations
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -18,7 +18,7 @@ from powersense.weather.planning import WeatherJob
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.meteo_records import Answer
+    from powersense.sources.meteo.records import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def fetch_observations(job: WeatherJob, *, run_id: str, dag_id: str) -> Stored:
         SourceError: upstream failed; the run record carries the message.
         WarehouseError: ClickHouse failed.
     """
-    from powersense.sources import meteo_observations
+    from powersense.sources.meteo import observations as meteo_observations
 
     return _ingest(job, lambda: meteo_observations.fetch_observations(job["departments"]), run_id=run_id, dag_id=dag_id)
 
@@ -56,7 +56,7 @@ def _read_files(job: WeatherJob) -> list[Answer]:
     Raises:
         SourceNotFoundError: see `fetch_files`.
     """
-    from powersense.sources.meteo_files import fetch_hourly, fetch_synop, months
+    from powersense.sources.meteo.files import fetch_hourly, fetch_synop, months
 
     start, end = datetime.fromisoformat(job["start"]), datetime.fromisoformat(job["end"])
     # Names of files speak of the publisher's present year: ours, or that of a run of the past or of a replay; around
@@ -84,7 +84,7 @@ def _read_files(job: WeatherJob) -> list[Answer]:
 
 
 def _ingest(job: WeatherJob, ask: Callable[[], list[Answer]], *, run_id: str, dag_id: str) -> Stored:
-    from powersense.sources.meteo_source import meteo_source
+    from powersense.sources.meteo.source import meteo_source
     from powersense.warehouse.client import connect
 
     source = meteo_source(job["source_id"])
@@ -97,8 +97,8 @@ def _land(client: Client, answers: list[Answer], job: WeatherJob, *, run_id: str
     """Normalise answers, land their rows as one batch, quarantine the rest; return keys and counts."""
     import pandas as pd
 
-    from powersense.sources.meteo_records import empty_rows, normalise_weather
-    from powersense.sources.meteo_source import meteo_source
+    from powersense.sources.meteo.records import empty_rows, normalise_weather
+    from powersense.sources.meteo.source import meteo_source
     from powersense.warehouse.landing import land
     from powersense.warehouse.quarantine import quarantine
 

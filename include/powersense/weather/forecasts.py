@@ -59,7 +59,7 @@ def store_forecasts(window: Window, *, run_id: str) -> dict[str, int]:
 def _store(client: Client, forecast: Forecast, window: Window, run_id: str) -> int:
     import pandas as pd
 
-    from powersense.warehouse.weather_forecasts import store_run
+    from powersense.warehouse.weather.forecasts import store_run
 
     run_at = window.end.replace(minute=0, second=0, microsecond=0)
     frame = forecast.frame[forecast.frame["target_at"] >= run_at].assign(

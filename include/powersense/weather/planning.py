@@ -70,7 +70,7 @@ def plan_observations(window: Window, *, departments: Sequence[str], run_type: s
     Raises:
         MissingCredentialError: the API's connection has no key.
     """
-    from powersense.sources.meteo_observations import require_key
+    from powersense.sources.meteo.observations import require_key
 
     if _is_history(window, run_type):
         return []
@@ -126,8 +126,8 @@ def _past_synop(now: datetime) -> list[WeatherJob]:
 
 def _present_synop(client: Client, departments: Sequence[str], *, now: datetime) -> list[WeatherJob]:
     """Return the SYNOP months of the last days where the observation API leaves gaps: it has no key, or was down."""
-    from powersense.sources.meteo_observations import require_key
-    from powersense.warehouse.weather import missing_hours
+    from powersense.sources.meteo.observations import require_key
+    from powersense.warehouse.weather.reads import missing_hours
 
     try:
         require_key()
@@ -147,7 +147,7 @@ def _in_turn(departments: Sequence[str], now: datetime) -> list[WeatherJob]:
 
 
 def _with_missing_hours(client: Client, departments: Sequence[str], *, now: datetime) -> list[WeatherJob]:
-    from powersense.warehouse.weather import missing_hours
+    from powersense.warehouse.weather.reads import missing_hours
 
     since = now - timedelta(days=get_settings().weather_repair_days)
     missing = missing_hours(client, departments=departments, start=since, end=now - FILE_DELAY)
@@ -159,7 +159,7 @@ def _with_missing_hours(client: Client, departments: Sequence[str], *, now: date
 
 
 def _synop(start: datetime, end: datetime, *, label: str | None = None) -> list[WeatherJob]:
-    from powersense.sources.meteo_files import months
+    from powersense.sources.meteo.files import months
 
     jobs = []
     for month in months(start, end):

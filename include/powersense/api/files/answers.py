@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from powersense.files.declaration import Ingestion, TableTarget
 from powersense.files.stored_file import FileState
-from powersense.warehouse.file_overview import FileSummary, IngestionSummary, LoadSummary, PlannedSummary, RunSummary
+from powersense.warehouse.files.overview import FileSummary, IngestionSummary, LoadSummary, PlannedSummary, RunSummary
 
 RunStateName = Literal["requested", "lapsed", "running", "success", "partial", "failed"]
 FileStateName = Literal["new", "loading", "loaded", "failed", "quarantined", "skipped"]

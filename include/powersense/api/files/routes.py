@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from powersense.warehouse.client import Role
-    from powersense.warehouse.file_overview import IngestionSummary
+    from powersense.warehouse.files.overview import IngestionSummary
 
 _PREFIX = "/file-ingestions"
 # Of the column's type.
@@ -82,7 +82,7 @@ def _add_declarations(routes: APIRouter, access: Access) -> None:
     @routes.get("", responses=answers(HTTPStatus.UNPROCESSABLE_ENTITY))
     def ingestions(after: After = "", limit: Limit = 100) -> IngestionPage:
         """List declared ingestions by name: where each stands, its files by state, its newest run."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         behind = decode_cursor(after, length=1)[0] if after else ""
         with _connected("reader") as client:
@@ -173,7 +173,7 @@ def _add_runs(routes: APIRouter, access: Access) -> None:
     @routes.get("/{name}/runs", responses=answers(*_READS))
     def runs(name: str, after: After = "", limit: Limit = 50) -> RunPage:
         """List an ingestion's runs, the newest first."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         before = (_instant(after, 2), decode_cursor(after, length=2)[1]) if after else file_overview.NEWEST
         with _connected("reader") as client:
@@ -186,7 +186,7 @@ def _add_runs(routes: APIRouter, access: Access) -> None:
     @routes.get("/{name}/runs/{run_id}", responses=answers(*_READS))
     def run(name: str, run_id: str) -> FileRun:
         """Tell what became of one run."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         with _connected("reader") as client:
             _known(client, name)
@@ -197,7 +197,7 @@ def _add_runs(routes: APIRouter, access: Access) -> None:
     @routes.get("/{name}/runs/{run_id}/planned", responses=answers(*_READS))
     def planned(name: str, run_id: str, after: After = "", limit: Limit = 100) -> PlanPage:
         """List what a run found to be loaded, by path: the result of a dry run; kept for 14 days."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         behind = decode_cursor(after, length=1)[0] if after else ""
         with _connected("reader") as client:
@@ -217,7 +217,7 @@ def _add_files(routes: APIRouter, access: Access) -> None:
         limit: Limit = 100,
     ) -> FilePage:
         """List an ingestion's files by path: those in a state, or whose path holds a text."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         behind = decode_cursor(after, length=1)[0] if after else ""
         with _connected("reader") as client:
@@ -239,7 +239,7 @@ def _add_files(routes: APIRouter, access: Access) -> None:
         limit: Limit = 100,
     ) -> LoadPage:
         """List attempts at files, the newest first: of a run, at one file, or with one outcome."""
-        from powersense.warehouse import file_overview
+        from powersense.warehouse.files import overview as file_overview
 
         before = (*file_overview.NEWEST, 0)
         if after:
@@ -267,7 +267,7 @@ def _add_files(routes: APIRouter, access: Access) -> None:
     )
     def release(name: str, wish: ReleaseRequest = Depends(read_release)) -> None:
         """Let a quarantined or failed file be tried again by the next run."""
-        from powersense.warehouse import file_states
+        from powersense.warehouse.files import states as file_states
 
         with _connected("writer") as client:
             _known(client, name)
@@ -299,7 +299,7 @@ def _connected(role: Role) -> Iterator[Client]:
 
 
 def _known(client: Client, name: str) -> IngestionSummary:
-    from powersense.warehouse import file_overview
+    from powersense.warehouse.files import overview as file_overview
 
     for summary in file_overview.ingestions(client, name=name, limit=1) if name else []:
         return summary

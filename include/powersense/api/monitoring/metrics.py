@@ -12,7 +12,7 @@ from powersense import __version__
 from powersense.api.monitoring.exposition import CONTENT_TYPE, Exposition
 from powersense.errors import WarehouseUnavailableError
 from powersense.settings import get_settings
-from powersense.warehouse.file_metrics import IngestionFigures, ingestion_figures
+from powersense.warehouse.files.metrics import IngestionFigures, ingestion_figures
 from powersense.warehouse.metrics import warehouse_samples
 
 _QUERY_SECONDS = 10

@@ -19,7 +19,7 @@ from powersense.streaming.presence import NOT_SET_UP, is_alive, is_set_up
 from powersense.streaming.training import Rows, Trained, train_rows
 
 if TYPE_CHECKING:
-    from powersense.warehouse.stream import Beat
+    from powersense.warehouse.stream.rows import Beat
 
 StreamingState = Literal["not set up", "untrained", "no worker", "running"]
 
@@ -128,8 +128,8 @@ def read_status(*, now: datetime) -> Status:
         WarehouseError: ClickHouse does not answer, or lacks the tables.
     """
     from powersense.warehouse.client import connect
-    from powersense.warehouse.stream import counts, workers
-    from powersense.warehouse.stream_models import serving
+    from powersense.warehouse.stream.models import serving
+    from powersense.warehouse.stream.rows import counts, workers
 
     with connect("reader") as client:
         models = [EnsembleStatus(**asdict(ensemble)) for ensemble in serving(client)]

@@ -14,7 +14,7 @@ from powersense.errors import FileContentError, StoreError
 if TYPE_CHECKING:
     from powersense.files.declaration import Ingestion
     from powersense.files.stored_file import StoredFile
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 # Formats that only a whole file tells (a closing sentence, a JSON array) are read up to here; a year of RTE's is 7 MB.
 WHOLE_BYTES = 256 << 20

@@ -13,7 +13,7 @@ from powersense.autoloader.ledgers.content import base_name
 from powersense.autoloader.ledgers.findings import Findings
 from powersense.autoloader.ledgers.piece import Piece
 from powersense.files.stored_file import StoredFile
-from powersense.warehouse.file_contents import (
+from powersense.warehouse.files.contents import (
     ContentLanding,
     keys_to_withdraw,
     landings_of_file,

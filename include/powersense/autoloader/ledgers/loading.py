@@ -26,7 +26,7 @@ from powersense.warehouse.ledger import MEASUREMENTS, WEATHER
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from powersense.files.declaration import Ingestion
     from powersense.files.stored_file import StoredFile
-    from powersense.sources.meteo_records import Answer
-    from powersense.sources.meteo_source import MeteoSource
+    from powersense.sources.meteo.records import Answer
+    from powersense.sources.meteo.source import MeteoSource
 
 # Records read before they are normalised: some 200 MB at work. A month of SYNOP and a year of a station fit.
 RECORDS_PER_PIECE = 200_000
@@ -31,8 +31,8 @@ def weather_pieces(
     spool: BinaryIO, file: StoredFile, ingestion: Ingestion, *, read_at: datetime, run_id: str
 ) -> Iterator[Piece]:
     """Yield the file's content piece by piece; arguments and errors as `load_pieces`."""
-    from powersense.sources.meteo_observations import parse_observations
-    from powersense.sources.meteo_source import meteo_source
+    from powersense.sources.meteo.observations import parse_observations
+    from powersense.sources.meteo.source import meteo_source
     from powersense.sources.transport import Answer as Saved
 
     source = meteo_source(ingestion.target.source)  # type: ignore[union-attr]
@@ -51,7 +51,7 @@ def weather_pieces(
 def _piece(answer: Answer, source: MeteoSource, *, run_id: str) -> Piece:
     import pandas as pd
 
-    from powersense.sources.meteo_records import normalise_weather
+    from powersense.sources.meteo.records import normalise_weather
 
     found = normalise_weather(answer, source, start=EARLIEST, end=LATEST, run_id=run_id)
     rows = found.observations
@@ -83,8 +83,8 @@ def _answers(content: BinaryIO, source: MeteoSource, *, name: str, read_at: date
     """Read a table in answers of some RECORDS_PER_PIECE records, cut where no two records of one key are parted."""
     import pyarrow as pa
 
-    from powersense.sources.meteo_records import Answer
-    from powersense.sources.meteo_tables import read_blocks
+    from powersense.sources.meteo.records import Answer
+    from powersense.sources.meteo.tables import read_blocks
 
     broken: list[str] = []
     held: list[pa.Table] = []

@@ -24,7 +24,7 @@ from powersense.files.stored_file import StoredFile
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.object_store import EngineSource, FileStore
+    from powersense.sources.object_stores.opening import EngineSource, FileStore
 
 _MAX_QUERY_BYTES = 3 * 1024**3
 # By default the engine asks an unreachable store for minutes on end; the worker, which is next, is patient enough.

@@ -9,7 +9,7 @@ from powersense.autoloader.tables.selection import MALFORMED, NEVER, Selection
 from powersense.errors import StoreError, WarehouseError
 from powersense.files.declaration import Ingestion
 from powersense.files.stored_file import StoredFile
-from powersense.warehouse.file_targets import TargetNames, microseconds
+from powersense.warehouse.files.targets import TargetNames, microseconds
 
 # Refusals that say nothing about the file: no other way of reading it would help now.
 _SERVER_CODES = frozenset(

@@ -15,12 +15,12 @@ from powersense.autoloader.tables.worker import WorkerLoad
 from powersense.errors import FileChangedError, FileContentError, StoreError
 from powersense.files.declaration import Ingestion
 from powersense.files.stored_file import Loaded, StoredFile
-from powersense.warehouse import file_targets
+from powersense.warehouse.files import targets as file_targets
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 logger = logging.getLogger(__name__)
 

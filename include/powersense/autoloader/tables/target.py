@@ -9,8 +9,8 @@ from powersense.autoloader.tables.layout import target_of
 from powersense.errors import ConfigurationError
 from powersense.files.declaration import Column, Ingestion
 from powersense.settings import get_settings
-from powersense.warehouse import file_targets
-from powersense.warehouse.file_targets import LOADS_ENDING, OWN_COLUMNS, RESCUED, TargetNames
+from powersense.warehouse.files import targets as file_targets
+from powersense.warehouse.files.targets import LOADS_ENDING, OWN_COLUMNS, RESCUED, TargetNames
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

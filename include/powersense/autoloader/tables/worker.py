@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from clickhouse_connect.driver.client import Client
 
-    from powersense.sources.object_store import FileStore
+    from powersense.sources.object_stores.opening import FileStore
 
 _THROWN = 395  # FUNCTION_THROW_IF_VALUE_IS_NON_ZERO
 _LONGEST_VALUE = 200

@@ -11,10 +11,10 @@ import pandas as pd
 from powersense.contracts import QuarantineReason, Vintage
 from powersense.errors import MalformedResponseError
 from powersense.sources.duplicates import resolve_duplicates
-from powersense.sources.meteo_places import Placed, is_wanted, place
-from powersense.sources.meteo_set_aside import broken_lines, single_values, whole_records
-from powersense.sources.meteo_source import MeteoSource, load_meteo_catalogue
-from powersense.sources.meteo_values import MeteoValues, read_values
+from powersense.sources.meteo.places import Placed, is_wanted, place
+from powersense.sources.meteo.set_aside import broken_lines, single_values, whole_records
+from powersense.sources.meteo.source import MeteoSource, load_meteo_catalogue
+from powersense.sources.meteo.values import MeteoValues, read_values
 from powersense.sources.set_aside import QUARANTINE_COLUMNS
 from powersense.sources.values import Mask
 

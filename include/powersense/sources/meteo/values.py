@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from powersense.contracts import QuarantineReason
-from powersense.sources.meteo_source import MeteoCatalogue, MeteoSource
+from powersense.sources.meteo.source import MeteoCatalogue, MeteoSource
 from powersense.sources.values import Floats, as_text, to_numbers
 
 

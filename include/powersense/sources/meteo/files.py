@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from powersense.errors import SourceNotFoundError
 from powersense.settings import Settings, get_settings
-from powersense.sources.meteo_records import Answer
-from powersense.sources.meteo_source import meteo_source
-from powersense.sources.meteo_tables import parse_table
+from powersense.sources.meteo.records import Answer
+from powersense.sources.meteo.source import meteo_source
+from powersense.sources.meteo.tables import parse_table
 from powersense.sources.transport import Answer as HttpAnswer
 from powersense.sources.transport import Portal, open_files
 

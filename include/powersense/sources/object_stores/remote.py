@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from powersense.errors import ConfigurationError, FileChangedError
 from powersense.files.stored_file import StoredFile
 from powersense.settings import Settings
-from powersense.sources.object_store_blocks import BLOCK_BYTES, BlockReader, read_range
-from powersense.sources.object_store_failures import answering
-from powersense.sources.object_store_interface import EngineSource, is_plain
-from powersense.sources.object_store_logins import StoreLogin, login_of
-from powersense.sources.object_store_pages import LISTING, PAGE_ROWS, page_of
+from powersense.sources.object_stores.blocks import BLOCK_BYTES, BlockReader, read_range
+from powersense.sources.object_stores.failures import answering
+from powersense.sources.object_stores.interface import EngineSource, is_plain
+from powersense.sources.object_stores.logins import StoreLogin, login_of
+from powersense.sources.object_stores.pages import LISTING, PAGE_ROWS, page_of
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from powersense.errors import MalformedResponseError, TruncatedExportError
-from powersense.sources.meteo_records import Answer
-from powersense.sources.meteo_source import MeteoSource
+from powersense.sources.meteo.records import Answer
+from powersense.sources.meteo.source import MeteoSource
 
 _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 8 << 20

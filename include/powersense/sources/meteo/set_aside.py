@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from powersense.contracts import QuarantineReason
-from powersense.sources.meteo_places import Placed
-from powersense.sources.meteo_source import MeteoCatalogue, MeteoSource
-from powersense.sources.meteo_values import MeteoValues
+from powersense.sources.meteo.places import Placed
+from powersense.sources.meteo.source import MeteoCatalogue, MeteoSource
+from powersense.sources.meteo.values import MeteoValues
 from powersense.sources.set_aside import as_json, quarantine_rows, without_place
 from powersense.sources.values import Mask
 from powersense.stations import stations

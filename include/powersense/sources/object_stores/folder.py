@@ -18,8 +18,8 @@ from powersense.errors import ConfigurationError, FileChangedError, StoreAccessE
 from powersense.files.stored_file import StoredFile
 from powersense.settings import Settings
 from powersense.sources.file_patterns import FilePattern
-from powersense.sources.object_store_interface import EngineSource, is_plain
-from powersense.sources.object_store_pages import PAGE_ROWS, page_of, page_of_columns
+from powersense.sources.object_stores.interface import EngineSource, is_plain
+from powersense.sources.object_stores.pages import PAGE_ROWS, page_of, page_of_columns
 
 logger = logging.getLogger(__name__)
 

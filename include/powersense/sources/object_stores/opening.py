@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from powersense.settings import Settings, get_settings
 from powersense.sources.file_patterns import pattern_of
-from powersense.sources.object_store_interface import EngineSource, FileStore
+from powersense.sources.object_stores.interface import EngineSource, FileStore
 
 if TYPE_CHECKING:
     from powersense.files.declaration import Ingestion
@@ -28,9 +28,9 @@ def open_store(ingestion: Ingestion, *, settings: Settings | None = None) -> Fil
     settings = settings or get_settings()
     parts = urlsplit(ingestion.uri)
     if parts.scheme == "file":
-        from powersense.sources.object_store_folder import FolderStore
+        from powersense.sources.object_stores.folder import FolderStore
 
         return FolderStore(pattern_of(ingestion.uri), settings=settings)
-    from powersense.sources.object_store_remote import open_remote_store
+    from powersense.sources.object_stores.remote import open_remote_store
 
     return open_remote_store(ingestion, settings=settings)

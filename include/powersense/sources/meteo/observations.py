@@ -14,8 +14,8 @@ import requests
 
 from powersense.errors import MalformedResponseError, MissingCredentialError, TruncatedExportError
 from powersense.settings import Settings, get_settings
-from powersense.sources.meteo_records import Answer
-from powersense.sources.meteo_source import meteo_source
+from powersense.sources.meteo.records import Answer
+from powersense.sources.meteo.source import meteo_source
 from powersense.sources.transport import Answer as HttpAnswer
 from powersense.sources.transport import Portal
 

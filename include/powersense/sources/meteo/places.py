@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from powersense.contracts import QuarantineReason
-from powersense.sources.meteo_source import MeteoSource
+from powersense.sources.meteo.source import MeteoSource
 from powersense.sources.values import Mask, as_text, is_missing
 from powersense.stations import by_omm, stations
 

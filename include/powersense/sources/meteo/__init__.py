@@ -1,0 +1,1 @@
+"""Météo-France's observations: files and API, from bytes to records."""

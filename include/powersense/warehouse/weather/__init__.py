@@ -1,0 +1,1 @@
+"""Weather by station and area, as known at an instant."""
