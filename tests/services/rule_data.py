@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +13,9 @@ from powersense.quality.check import check
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # Insertion is stamped by the server's clock, so the recent past of these tests is the real one.
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -56,7 +61,18 @@ def alerts(rule: str) -> list[tuple[str, str, str]]:
         return [tuple(row) for row in client.query(query, parameters={"rule": rule}).result_rows]
 
 
+def alert_rows(client: Client, rule: str) -> list[tuple[str, str, str, str]]:
+    """Return (fingerprint, severity, state, message) of a rule's alerts, sorted."""
+    query = "SELECT fingerprint, severity, state, message FROM alerts FINAL WHERE rule = {rule:String} ORDER BY ALL"
+    return [tuple(row) for row in client.query(query, parameters={"rule": rule}).result_rows]
+
+
 def findings(now: datetime, rule: str) -> int:
+    return findings_of([rule], now).get(rule, 0)
+
+
+def findings_of(rules: Iterable[str], now: datetime) -> dict[str, int]:
+    """Check, and return how much those of `rules` find that find anything."""
     counts = check(now, "run")
     assert counts["skipped_rules"] == []
-    return int(counts["by_rule"][rule])
+    return {rule: counts["by_rule"][rule] for rule in rules if counts["by_rule"][rule]}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from powersense.quality.check import check
 from powersense.settings import get_settings
 from powersense.streaming import batches
 from powersense.streaming.landing_records import read_dead_letter, read_result
 from powersense.streaming.presence import MICRO_BATCHES, live_workers
 from powersense.warehouse.client import connect
 from powersense.warehouse.stream import rows as stream
+from tests.services.rule_data import alert_rows, findings_of
 from tests.services.stream_data import dead_letter, result
 
 if TYPE_CHECKING:
@@ -32,14 +32,7 @@ def client(warehouse):
 
 def found(now: datetime = NOW) -> dict[str, int]:
     """Return the findings of the rules on the stream that have any."""
-    counts = check(now, "run")
-    assert counts["skipped_rules"] == []
-    return {rule: counts["by_rule"][rule] for rule in RULES if counts["by_rule"][rule]}
-
-
-def alerts(client: Client, rule: str) -> list[tuple[str, str, str, str]]:
-    query = "SELECT fingerprint, severity, state, message FROM alerts FINAL WHERE rule = {rule:String} ORDER BY ALL"
-    return [tuple(row) for row in client.query(query, parameters={"rule": rule}).result_rows]
+    return findings_of(RULES, now)
 
 
 def scored(client: Client, offsets: range, *, at: datetime, **changed: Any) -> None:
@@ -118,7 +111,7 @@ def test_an_asset_with_anomalies_is_told_once_and_ends(client):
     long_ago = "2018-03-12T12:00:00+00:00"
     scored(client, range(33, 34), at=NOW - MINUTE, is_anomaly=True, asset_id="old", timestamp=long_ago)
     assert found() == {"stream_anomaly": 2}
-    area, pump = alerts(client, "stream_anomaly")
+    area, pump = alert_rows(client, "stream_anomaly")
     assert (area[:3], pump[:3]) == (
         ("stream_anomaly|Bretagne|Bretagne", "warning", "open"),
         ("stream_anomaly||pump", "critical", "open"),
@@ -128,14 +121,14 @@ def test_an_asset_with_anomalies_is_told_once_and_ends(client):
         "The worst of sensor meter scores 0.90, flagged by isolation_forest."
     )
     assert found(NOW + 60 * MINUTE) == {}
-    assert {state for _, _, state, _ in alerts(client, "stream_anomaly")} == {"closed"}
+    assert {state for _, _, state, _ in alert_rows(client, "stream_anomaly")} == {"closed"}
 
 
 def test_dead_letters_are_told_by_their_share_with_the_most_frequent_reason(client):
     scored(client, range(50), at=NOW - MINUTE)
     failed(client, range(50, 60))
     assert found(NOW - MINUTE) == {"stream_dead_letters": 1}
-    [(_, severity, _, message)] = alerts(client, "stream_dead_letters")
+    [(_, severity, _, message)] = alert_rows(client, "stream_dead_letters")
     assert severity == "warning"
     assert message.startswith(
         "16.7% of an hour's messages are dead letters; the limit is 1.0%. 10 of them: invalid_json"
@@ -146,7 +139,7 @@ def test_dead_letters_are_told_by_their_share_with_the_most_frequent_reason(clie
 def test_a_worker_that_died_is_missed_until_another_beats(client):
     beats(client, "one", minutes=range(11, 30), lag=40)
     assert found() == {"stream_stalled": 1}
-    [(fingerprint, severity, _, message)] = alerts(client, "stream_stalled")
+    [(fingerprint, severity, _, message)] = alert_rows(client, "stream_stalled")
     assert (fingerprint, severity) == ("stream_stalled||worker", "critical")
     assert message == (
         "The last heartbeat, of one (running), is of 2018-03-20 12:49 UTC, 11 min ago; 40 messages waited then."
@@ -163,11 +156,11 @@ def test_a_worker_that_was_stopped_with_nothing_left_is_not_missed(client):
 def test_workers_without_a_model_and_workers_that_fall_behind_are_told(client):
     beats(client, "one", minutes=range(13), lag=7, state="waiting_for_model")
     assert found() == {"stream_stalled": 1}
-    assert alerts(client, "stream_stalled")[0][0] == "stream_stalled||model"
+    assert alert_rows(client, "stream_stalled")[0][0] == "stream_stalled||model"
     # A second worker has the model, and more to do than it can.
     beats(client, "two", minutes=range(13), lag=500, lag_grows=10, scores=1)
     assert found() == {"stream_stalled": 1}
-    (lag, _, state, message), (model, _, before, _) = alerts(client, "stream_stalled")
+    (lag, _, state, message), (model, _, before, _) = alert_rows(client, "stream_stalled")
     assert (lag, state, model, before) == ("stream_stalled||lag", "open", "stream_stalled||model", "closed")
     assert message == "637 messages wait, 527 did 10 min before, and 11 were scored meanwhile."
 
@@ -184,7 +177,7 @@ def test_the_dag_alone_does_well_whatever_it_had_to_do(client):
 def test_the_dag_that_gets_nowhere_or_has_no_model_is_told(client):
     runs(client, minutes=range(13), lag=6)
     assert found() == {"stream_stalled": 1}
-    [(fingerprint, severity, _, message)] = alerts(client, "stream_stalled")
+    [(fingerprint, severity, _, message)] = alert_rows(client, "stream_stalled")
     assert (fingerprint, severity) == ("stream_stalled||lag", "critical")
     assert message == "6 messages wait, 6 did 10 min before, and 0 were scored meanwhile."
     # A run that scores counts; the next one has what it left, and its own counts.
@@ -193,13 +186,13 @@ def test_the_dag_that_gets_nowhere_or_has_no_model_is_told(client):
     client.command("TRUNCATE TABLE stream_workers")
     runs(client, minutes=range(13), lag=6, state="waiting_for_model")
     assert found() == {"stream_stalled": 1}
-    assert {row[0] for row in alerts(client, "stream_stalled") if row[2] == "open"} == {"stream_stalled||model"}
+    assert {row[0] for row in alert_rows(client, "stream_stalled") if row[2] == "open"} == {"stream_stalled||model"}
 
 
 def test_the_dag_is_missed_for_a_day_and_while_messages_wait(client):
     runs(client, minutes=range(11, 14), lag=0, scores=5)
     assert found() == {"stream_stalled": 1}
-    [(fingerprint, _, _, message)] = alerts(client, "stream_stalled")
+    [(fingerprint, _, _, message)] = alert_rows(client, "stream_stalled")
     assert fingerprint == "stream_stalled||worker"
     assert message.startswith("The last heartbeat, of score_features (running), is of 2018-03-20 12:49 UTC, 11 min ago")
     # A worker that takes over ends it; stopped in order, it is missed again, since the DAG does not go on.
@@ -225,7 +218,7 @@ def test_the_results_of_the_dag_that_do_not_land_are_told(client):
     assert found(now) == {}
     runs(client, minutes=range(5, 6), lag=0, scores=5, now=now)
     assert found(now) == {"stream_stalled": 1}
-    assert [row[0] for row in alerts(client, "stream_stalled")] == ["stream_stalled||landing"]
+    assert [row[0] for row in alert_rows(client, "stream_stalled")] == ["stream_stalled||landing"]
 
 
 def test_a_run_of_the_dag_is_no_worker_that_lives(client, monkeypatch):
@@ -260,7 +253,7 @@ def test_results_that_no_longer_land_are_told_where_some_did(client):
     landed_at = now - 13 * MINUTE
     client.insert("stream_results", [["in", 1, landed_at]], column_names=["topic", "offset", "inserted_at"])
     assert found(now) == {"stream_stalled": 1}
-    assert [row[:2] for row in alerts(client, "stream_stalled")] == [("stream_stalled||landing", "warning")]
+    assert [row[:2] for row in alert_rows(client, "stream_stalled")] == [("stream_stalled||landing", "warning")]
     scored(client, range(3), at=NOW - MINUTE)
     assert found(now) == {}
 
@@ -271,7 +264,7 @@ def test_a_model_that_serves_is_told_when_it_is_old_and_one_that_does_not_is_not
     assert found() == {}
     scored(client, range(3), at=NOW - MINUTE)
     assert found() == {"stream_model_stale": 1}
-    [(_, severity, _, message)] = alerts(client, "stream_model_stale")
+    [(_, severity, _, message)] = alert_rows(client, "stream_model_stale")
     assert severity == "warning"
     assert message.startswith("pooled-1 (pooled) was trained at 2018-02-17 13:00 UTC, 31 days ago; the limit is 30.")
     trained(client, "pooled-2", days=0)

@@ -15,6 +15,7 @@ from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.ledger import WEATHER
 from powersense.warehouse.measurements import store_batch
+from tests.services.rule_data import alerts, findings_of
 
 if TYPE_CHECKING:
     from tests.warehouses import Warehouse
@@ -59,15 +60,8 @@ def store(table: pd.DataFrame, batch_id: str) -> None:
 
 
 def found(now: datetime) -> dict[str, int]:
-    counts = check(now, "run")
-    assert counts["skipped_rules"] == []
-    return {rule: counts["by_rule"][rule] for rule in RULES}
-
-
-def alerts(rule: str) -> list[tuple[str, str, str]]:
-    with connect("reader") as client:
-        query = "SELECT area, severity, state FROM alerts FINAL WHERE rule = {rule:String} ORDER BY opened_at, area"
-        return [tuple(row) for row in client.query(query, parameters={"rule": rule}).result_rows]
+    """Return how much each rule on weather finds."""
+    return dict.fromkeys(RULES, 0) | findings_of(RULES, now)
 
 
 def test_an_installation_that_never_took_in_weather_is_not_alarmed(warehouse: Warehouse) -> None:
