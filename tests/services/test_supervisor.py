@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,18 @@ STUBBORN_WITH_CHILD = (
     "subprocess.Popen([sys.executable, '-c', "
     "'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)']); time.sleep(600)"
 )
+
+# Told once it waits for its child, told twice it gives up; says on its log that it ended cleanly.
+WAITS_FOR_ITS_CHILD = """
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+def again(*_): os._exit(1)
+def told(*_): signal.signal(signal.SIGTERM, again)
+signal.signal(signal.SIGTERM, told)
+print('up', flush=True)
+child.wait()
+print('clean', flush=True)
+"""
 
 
 def wait_for(is_met: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -142,6 +155,17 @@ def test_a_component_that_ignores_sigterm_is_ended_with_its_children(
     supervisor.stop_all()
     assert session_of(leader) == []
     assert state.read("processes") == {}
+
+
+@pytest.mark.parametrize(("tells_children", "said"), [(True, ["up", "clean"]), (False, ["up"])])
+def test_a_component_that_does_not_tell_its_children_of_the_stop_has_them_told(
+    supervisor: Supervisor, tmp_path: Path, tells_children: bool, said: list[str]
+) -> None:
+    made = replace(component(tmp_path, WAITS_FOR_ITS_CHILD), tells_children=tells_children)
+    supervisor.start(made)
+    wait_for(lambda: made.log_file.read_text().split() == ["up"])
+    supervisor.stop_all()
+    assert made.log_file.read_text().split() == said
 
 
 def test_a_component_ends_with_a_stack_that_is_killed(tmp_path: Path) -> None:

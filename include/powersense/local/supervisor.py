@@ -36,6 +36,7 @@ class Component:
         is_ready: tells whether it does its work.
         user: system user to run it as; None for the current one.
         stop_signal: signal that asks it for a clean stop.
+        tells_children: the signal goes to its children, too, for which it would wait without telling them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Component:
     is_ready: Callable[[], bool]
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    tells_children: bool = False
 
 
 @dataclass
@@ -143,7 +145,9 @@ class Supervisor:
 
     def _stop(self, running: list[_Running], is_impatient: Callable[[], bool]) -> None:
         for item in running:
-            if item.process.poll() is None:
+            if item.component.tells_children:
+                _signal_session(item.process.pid, item.component.stop_signal)
+            elif item.process.poll() is None:
                 item.process.send_signal(item.component.stop_signal)
         _wait_for_end(running, GRACE_SECONDS, is_impatient)
         for item in running:
