@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
+from tests.dags.real_dags import dag_of, runnable
 
 if TYPE_CHECKING:
     from tests.warehouses import Warehouse
 
-ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2017, 9, 30, 12, tzinfo=UTC)
 
 # Dag.test() runs the scheduler's own code, which warns about its own future.
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.usefixtures("airflow_home")]
 
 
-def dag_of(dag_id: str) -> Any:
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=str(ROOT / "dags" / f"{dag_id}.py"))
-    assert bag.import_errors == {}
-    return bag.dags[dag_id]
-
-
 def run(dag_id: str, *, until: datetime = NOON) -> Any:
     """Run a DAG once in this process, triggered with an explicit window, and return the run."""
-    dag = dag_of(dag_id)
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    for task in dag.tasks:
-        task.retries = 0
+    dag = runnable(dag_of(dag_id))
     return dag.test(run_conf={"start": (until - timedelta(minutes=15)).isoformat(), "end": until.isoformat()})
 
 

@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import yaml
-from airflow.dag_processing.dagbag import DagBag
 
 from powersense.api import URL_PREFIX
 from powersense.contracts import LOAD_METRIC
@@ -29,6 +28,7 @@ from powersense.local.replay import ReplayServer
 from powersense.settings import get_settings
 from powersense.warehouse.client import connect
 from powersense.warehouse.finished_runs import newest_finishes
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.scoring_data import paris_day
 from tests.services.test_incident_2017 import FIRST_RUN, INCIDENT_DAY
 from tests.services.watchers import RULES, Watchers, running, wait_for, watching
@@ -46,7 +46,6 @@ pytestmark = [
 
 webhook = pytest.fixture(listening)
 
-ROOT = Path(__file__).resolve().parents[2]
 DAGS = {"ingest_load", "score_anomalies", "check_data_quality"}
 DAY_START, _ = paris_day(INCIDENT_DAY)
 # Longer than a run takes on a busy machine; the service looks four times meanwhile.
@@ -107,14 +106,10 @@ def served(folder: Path) -> Iterator[Service]:
 
 def run(dag_id: str, *, end: datetime) -> None:
     """Run a DAG over the incident's first hours, to its end."""
-    bag = DagBag(dag_folder=str(ROOT / "dags" / f"{dag_id}.py"))
-    assert bag.import_errors == {}
-    dag: Any = bag.dags[dag_id]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    for task in dag.tasks:
-        task.retries = 0
-    assert dag.test(run_conf={"start": DAY_START.isoformat(), "end": end.isoformat()}).state == "success"
+    assert (
+        runnable(dag_of(dag_id)).test(run_conf={"start": DAY_START.isoformat(), "end": end.isoformat()}).state
+        == "success"
+    )
 
 
 def finished() -> set[str]:

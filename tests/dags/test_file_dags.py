@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from powersense.settings import get_settings
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.file_data import forget_files, ingestion, loaded, states, write
 from tests.warehouses import query
 
@@ -20,21 +21,11 @@ SAMPLE = ROOT / "include" / "powersense" / "local" / "sample"
 
 @pytest.fixture(scope="module")
 def dags(airflow_home):
-    from airflow.dag_processing.dagbag import DagBag
     from airflow.models.pool import Pool
 
     for name in ("file_loads", "file_loads_high_memory"):
         Pool.create_or_update_pool(name, slots=2, description="", include_deferred=False)
-    found = {}
-    for name in ("load_files", "schedule_file_loads"):
-        bag = DagBag(dag_folder=str(ROOT / "dags" / f"{name}.py"))
-        assert bag.import_errors == {}
-        found[name] = bag.dags[name]
-        # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-        found[name].deadline = None
-        for task in found[name].tasks:
-            task.retries = 0
-    return found
+    return {name: runnable(dag_of(name)) for name in ("load_files", "schedule_file_loads")}
 
 
 @pytest.fixture

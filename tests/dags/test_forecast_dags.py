@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from powersense.settings import get_settings
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.lifecycle_data import AREA, NOW, put_load
 from tests.services.scoring_data import table
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # dag.test() runs the scheduler's own code, which warns about its own future.
 pytestmark = [
@@ -29,23 +27,12 @@ def _model_store(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def bag(airflow_home) -> dict[str, Any]:
-    from airflow.dag_processing.dagbag import DagBag
-
-    dags: dict[str, Any] = {}
-    for name in ("train_models", "forecast_load"):
-        one = DagBag(dag_folder=str(ROOT / "dags" / f"{name}.py"))
-        assert one.import_errors == {}
-        dags |= one.dags
-    return dags
+    return {name: dag_of(name) for name in ("train_models", "forecast_load")}
 
 
 def run(bag: dict[str, Any], dag_id: str, **conf: Any) -> tuple[Any, dict[tuple[str, int], str]]:
     """Run a DAG of one area and return its run and the states of its tasks."""
-    dag = bag[dag_id]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    for task in dag.tasks:
-        task.retries = 0
+    dag = runnable(bag[dag_id])
     # The Param objects of one DAG keep the value of its last run, so each is given anew.
     fresh = {"start": None, "end": None} | ({"kind": None, "rollback": False} if dag_id == "train_models" else {})
     done = dag.test(run_conf={**fresh, "areas": [AREA], **conf})

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from powersense.settings import get_settings
+from tests.dags.real_dags import dag_of, runnable
 
 # dag.test() runs the scheduler's own code, which warns about its own future.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2017, 10, 5, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def bag(airflow_home):
-    from airflow.dag_processing.dagbag import DagBag
-
-    dags = {}
-    for name in ("ingest_load", "reconcile_load"):
-        one = DagBag(dag_folder=str(ROOT / "dags" / f"{name}.py"))
-        assert one.import_errors == {}
-        dags |= one.dags
-    return dags
+    return {name: dag_of(name) for name in ("ingest_load", "reconcile_load")}
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +76,7 @@ def new_and_missing():
 
 def run(bag, dag_id, *, start, end):
     """Run a DAG over a window and return its run and the states of its tasks."""
-    dag = bag[dag_id]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    for task in dag.tasks:
-        task.retries = 0
+    dag = runnable(bag[dag_id])
     done = dag.test(run_conf={"start": start.isoformat(), "end": end.isoformat()})
     return done, {(task.task_id, task.map_index): task.state for task in done.get_task_instances()}
 

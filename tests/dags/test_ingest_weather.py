@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from powersense.settings import get_settings
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.weather_server import API_PATH, Reply, WeatherServer, forecast_answer, observation, synop_file
 
 # dag.test() runs the scheduler's own code, which warns about its own future.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2024, 3, 10, 10, 12, tzinfo=UTC)
 LAST_HOUR = NOW.replace(minute=0)
 STATIONS = {"09": "09289001", "44": "44020001"}
@@ -22,16 +21,7 @@ STATIONS = {"09": "09289001", "44": "44020001"}
 
 @pytest.fixture(scope="module")
 def dag(airflow_home):
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=str(ROOT / "dags" / "ingest_weather.py"))
-    assert bag.import_errors == {}
-    found = bag.dags["ingest_weather"]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    found.deadline = None
-    for task in found.tasks:
-        task.retries = 0
-    return found
+    return runnable(dag_of("ingest_weather"))
 
 
 @pytest.fixture

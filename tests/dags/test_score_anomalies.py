@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.scoring_data import insert, loads, paris_day, scores, table, with_values
 
-ROOT = Path(__file__).resolve().parents[2]
 SATURDAY = paris_day("2017-09-30")
 NOON = datetime(2017, 9, 30, 10, tzinfo=UTC)
 
@@ -23,14 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def dag() -> Any:
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=str(ROOT / "dags" / "score_anomalies.py"))
-    assert bag.import_errors == {}
-    found = bag.dags["score_anomalies"]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    found.deadline = None
-    return found
+    return runnable(dag_of("score_anomalies"))
 
 
 def asset_events(run: Any) -> list[dict[str, Any]]:

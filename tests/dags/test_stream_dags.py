@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,12 @@ from powersense.streaming.batches import why_not_now
 from powersense.streaming.presence import MICRO_BATCHES
 from powersense.warehouse.client import connect
 from powersense.warehouse.stream.rows import Beat, WorkerState, beat
+from tests.dags.real_dags import dag_of, runnable
 from tests.services.lifecycle_data import AREA, NOW, put_load
 from tests.services.scoring_data import table
 from tests.services.stream_environment import stream_environment
 from tests.services.test_publish_features import SINCE
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("publish_features", "score_features", "train_models")
 
 # dag.test() runs the scheduler's own code, which warns about its own future.
@@ -30,14 +29,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def bag(airflow_home) -> dict[str, Any]:
-    from airflow.dag_processing.dagbag import DagBag
-
-    dags: dict[str, Any] = {}
-    for name in NAMES:
-        one = DagBag(dag_folder=str(ROOT / "dags" / f"{name}.py"))
-        assert one.import_errors == {}
-        dags |= one.dags
-    return dags
+    return {name: dag_of(name) for name in NAMES}
 
 
 @pytest.fixture
@@ -49,11 +41,7 @@ def _stream(kafka_broker, monkeypatch, tmp_path):
 
 def run(bag: dict[str, Any], dag_id: str, **conf: Any) -> dict[str, str]:
     """Run a DAG; it must not fail. Returns the states of its tasks."""
-    dag = bag[dag_id]
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    for task in dag.tasks:
-        task.retries = 0
+    dag = runnable(bag[dag_id])
     # The Param objects of one DAG keep the value of its last run, so each is given anew.
     fresh = dict.fromkeys(dag.params) | ({"rollback": False} if "rollback" in dag.params else {})
     done = dag.test(run_conf=fresh | conf)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 
 from powersense.errors import ConfigurationError
 from powersense.transform.model_operator import DbtModelFailed, report
@@ -15,8 +13,8 @@ from powersense.transform.results import last_results, outcomes, rows
 from powersense.warehouse.client import connect
 from powersense.warehouse.landing import land
 from powersense.warehouse.measurements import store_batch
+from tests.dags.real_dags import dag_of, runnable
 
-ROOT = Path(__file__).resolve().parents[2]
 END = datetime(2018, 1, 12, 12, tzinfo=UTC)
 CONF = {"start": (END - timedelta(days=1)).isoformat(), "end": END.isoformat()}
 LAYERS = ("staging", "intermediate", "marts")
@@ -26,9 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 @pytest.fixture(scope="module")
 def dag(airflow_home):
-    bag = DagBag(str(ROOT / "dags" / "transform_warehouse.py"))
-    assert bag.import_errors == {}
-    return bag.dags["transform_warehouse"]
+    return dag_of("transform_warehouse")
 
 
 def load_of(*, hours: int) -> pd.DataFrame:
@@ -50,9 +46,7 @@ def load_of(*, hours: int) -> pd.DataFrame:
 
 def run(dag) -> tuple[str, dict[str, str]]:
     """Run the DAG and return its state and that of each task."""
-    # Airflow 3.3.2's dag.test() takes a deadline's definition for its id when the run ends, and fails.
-    dag.deadline = None
-    dag_run = dag.test(run_conf=CONF)
+    dag_run = runnable(dag).test(run_conf=CONF)
     return str(dag_run.state), {task.task_id: str(task.state) for task in dag_run.get_task_instances()}
 
 

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from fastapi.routing import APIRoute
 
 from powersense import model_store
@@ -38,6 +36,7 @@ from powersense.warehouse.stream.rows import (
     insert_dead_letters,
     insert_results,
 )
+from tests.services.api_data import served
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = {"/health", "/ready", "/alive"}
@@ -100,17 +99,8 @@ KEYS, CONFIGURED = _keys()
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The service on a free port, and its address."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_service(CONFIGURED), host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}{URL_PREFIX}"
-    server.should_exit = True
-    thread.join(10)
+    with served(CONFIGURED) as address:
+        yield address
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powersense.errors import ConfigurationError, ModelFileError
+from powersense.logs import JsonLines
 from powersense.settings import Settings
 from powersense.streaming.client import client_properties
-from powersense.streaming.logs import ANOMALIES_A_SECOND, AnomalyLog, JsonLines
+from powersense.streaming.logs import ANOMALIES_A_SECOND, AnomalyLog
 from powersense.streaming.messages import LARGEST_ORIGINAL_BYTES, BadMessageError, Reason, parse
 from powersense.streaming.metrics import Metrics
 from powersense.streaming.outputs import Anomaly
@@ -266,7 +267,7 @@ def test_prometheus_is_told_the_figures():
 
 
 def test_the_level_of_the_log_is_a_setting(monkeypatch):
-    from powersense.streaming.logs import set_up
+    from powersense.logs import set_up
 
     root, package = logging.getLogger(), logging.getLogger("powersense")
     before = root.handlers[:], root.level, package.level

@@ -43,7 +43,7 @@ def _serve(host: str, port: int) -> int:
     import uvicorn
 
     from powersense.api.alone import create_service
-    from powersense.streaming.logs import set_up
+    from powersense.logs import set_up
 
     settings = get_settings()
     service = create_service(settings.powersense_api_keys, settings.powersense_api_key_files)

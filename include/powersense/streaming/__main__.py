@@ -14,10 +14,11 @@ from types import FrameType
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from powersense.errors import PowerSenseError
+from powersense.logs import set_up
 from powersense.settings import Settings, get_settings
 from powersense.streaming.beats import beat_until
 from powersense.streaming.client import client_properties
-from powersense.streaming.logs import set_up
+from powersense.streaming.logs import LibraryRepeats
 from powersense.streaming.metrics import MetricsServer
 from powersense.streaming.models import warehouse_models
 from powersense.streaming.worker import Worker
@@ -38,7 +39,7 @@ def main() -> int:
     except PowerSenseError as error:
         print(error, file=sys.stderr)
         return _CONFIGURATION_ERROR
-    set_up(settings)
+    set_up(settings, LibraryRepeats())
     stop, ended = threading.Event(), threading.Event()
     _on_signals(stop)
     return _run(settings, stop, ended)
@@ -48,7 +49,7 @@ def _run(settings: Settings, stop: threading.Event, ended: threading.Event) -> i
     models = warehouse_models(settings)
     # Airflow sets up a log of its own when it is imported; the warehouse's connections would do that later.
     importlib.import_module("airflow.providers.clickhousedb.hooks.clickhouse")
-    set_up(settings)
+    set_up(settings, LibraryRepeats())
     worker = Worker(settings, models, stop=stop)
     logger.info("worker %s starts: group %s", worker.worker_id, settings.kafka_consumer_group)
     server = MetricsServer(worker.metrics, port=settings.stream_metrics_port) if settings.stream_metrics_port else None

@@ -1,18 +1,13 @@
-"""The worker's log: text or JSON lines, and anomalies at a pace that people and disks can take."""
+"""What the worker logs: the Kafka library's repeats once, and anomalies at a pace that people and disks can take."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from math import inf
 
-import orjson
-
-from powersense.settings import Settings
 from powersense.streaming.outputs import Anomaly
 
 logger = logging.getLogger(__name__)
@@ -22,23 +17,6 @@ _LIBRARY_MARK = "[thrd:"
 _LIBRARY_SILENCE_SECONDS = 30.0
 # Anomalies that are written in full each second; the rest of the second is one line.
 ANOMALIES_A_SECOND = 20
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the fields given as `extra={"fields": {…}}`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        content: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            content["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(content, option=orjson.OPT_UTC_Z, default=str).decode()
 
 
 class LibraryRepeats(logging.Filter):
@@ -61,19 +39,6 @@ class LibraryRepeats(logging.Filter):
             return False
         self._said[kind] = now
         return True
-
-
-def set_up(settings: Settings) -> None:
-    """Write the process's log to standard error, as `LOG_LEVEL` and `LOG_FORMAT` say."""
-    handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    handler.setFormatter(JsonLines() if settings.log_format == "json" else plain)
-    handler.addFilter(LibraryRepeats())
-    # Other libraries' chatter says nothing of the stream.
-    logging.basicConfig(
-        level=max(logging.INFO, logging.getLevelName(settings.log_level)), handlers=[handler], force=True
-    )
-    logging.getLogger("powersense").setLevel(settings.log_level)
 
 
 class AnomalyLog:

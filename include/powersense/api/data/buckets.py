@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
+
+from fastapi import Query
 
 from powersense.api.data.parameters import Range
 
 MAX_POINTS = 2_000
+
+Points = Annotated[int, Query(ge=2, le=MAX_POINTS, description="buckets of each area at most")]
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _WIDTHS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, get_args
 
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from powersense.api.data.answers import DataAnswers, data_answers
 from powersense.api.data.parameters import (
     ALL_TIME,
+    DAY,
     After,
     Areas,
     End,
@@ -42,8 +42,6 @@ from powersense.api.data.rows import (
 from powersense.api.problems import answers
 from powersense.settings import get_settings
 from powersense.warehouse.data_reads import Question
-
-DAY = timedelta(days=1)
 
 OnlyAnomalies = Annotated[bool, Query(description="leave out what is no anomaly")]
 EpisodeStates = Annotated[list[EpisodeState] | None, Query(max_length=3, description="default: open and closed")]

@@ -15,6 +15,7 @@ from powersense.api.problems import FieldProblem, ProblemError
 from powersense.contracts import AREA_BY_FOLDED_NAME, AREAS, fold
 from powersense.warehouse.reads import EVER
 
+DAY = timedelta(days=1)
 VintageName = Literal["realtime", "consolidated", "definitive"]
 
 # Series times days of one answer; a series of quarter-hours has 96 values a day.

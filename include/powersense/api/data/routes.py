@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
 from powersense.api.data.answers import DataAnswers, data_answers
-from powersense.api.data.buckets import MAX_POINTS, bucket_seconds
+from powersense.api.data.buckets import MAX_POINTS, Points, bucket_seconds
 from powersense.api.data.parameters import (
+    DAY,
     After,
     Areas,
     End,
@@ -31,7 +31,6 @@ from powersense.contracts import AREAS, LOAD_METRIC, NATIONAL_AREA
 from powersense.settings import get_settings
 from powersense.warehouse.data_reads import Question
 
-DAY = timedelta(days=1)
 # Of weather every station's reports of the range are read: a quarter of all France's takes seconds.
 MAX_WEATHER_DAYS = 92
 # Up to here a question costs the server planning rather than reading.
@@ -42,7 +41,6 @@ Versions = Annotated[
     Query(description="known: of each instant the value that counts; all: every version of every vintage"),
 ]
 Vintages = Annotated[list[VintageName] | None, Query(max_length=3, description="repeat for several; default: all")]
-Points = Annotated[int, Query(ge=2, le=MAX_POINTS, description="buckets of each area at most")]
 Metric = Annotated[str, Query(min_length=1, max_length=200, description="one metric")]
 
 

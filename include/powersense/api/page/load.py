@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from powersense.api.data.answers import DataAnswers, data_answers
-from powersense.api.data.buckets import MAX_POINTS, bucket_seconds
-from powersense.api.data.parameters import Areas, End, Start, areas_of, range_of, within_limits
+from powersense.api.data.buckets import MAX_POINTS, Points, bucket_seconds
+from powersense.api.data.parameters import DAY, Areas, End, Start, areas_of, range_of, within_limits
 from powersense.api.page.rows import ExpectedRow, LatestRow
 from powersense.contracts import AREAS, LOAD_METRIC, NATIONAL_AREA
 from powersense.warehouse.data_reads import Question
 
-DAY = timedelta(days=1)
-
 Detector = Annotated[str, Query(min_length=1, max_length=100, description="whose expectation")]
-Points = Annotated[int, Query(ge=2, le=MAX_POINTS, description="buckets of each area at most")]
 
 
 def add_load(routes: APIRouter, shared: DataAnswers) -> None:
